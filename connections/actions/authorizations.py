@@ -1,0 +1,230 @@
+"""Authorizations: send somebody to the provider's consent page, and take in what they come back with.
+
+RFC 6749 §4.1 with RFC 7636; Amazon's website authorization workflow differs in its parameters only. One row an attempt: the
+state is stored hashed, works once, for ten minutes, for the user and browser session that began, on any web process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from connections.actions import connections, events, grants
+from connections.actions.errors import ActionError, GrantError, as_json
+from connections.applications import Failure
+from connections.models import Actor, AuthorizationAttempt, Connection, Grant, User
+from connections.models.attempts import AttemptState
+from connections.oauth import authorize, exchange
+from connections.oauth.errors import OAuthError
+from connections.oauth.tokens import Tokens
+
+REDIRECT_PATH = "/oauth/callback/"
+
+
+class CallbackError(ActionError):
+    """The callback fits no attempt of this person. `code`: missing_state, unknown_state, other_browser, used, expired."""
+
+    def __init__(self, code: str, attempt: AuthorizationAttempt | None = None) -> None:
+        super().__init__(code)
+        self.code = code
+        self.attempt = attempt
+
+
+def redirect_uri() -> str:
+    """The one redirect URL, to be registered with the provider."""
+    return f"{settings.PUBLIC_URL}{REDIRECT_PATH}"
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@transaction.atomic
+def begin(
+    connection: Connection, *, by: Actor, session_secret: str, in_popup: bool = False, login: Mapping[str, str] | None = None
+) -> tuple[AuthorizationAttempt, str]:
+    """A new attempt and the URL to send the browser to. Nothing of the stored grant is touched.
+
+    `login` is what Amazon opened our login URL with (`amazon_callback_uri`, `amazon_state`, `version`); the browser is then sent
+    back there instead of to the authorization URL. Raises GrantError where the client's secret cannot be read, ActionError
+    where there is nowhere to go.
+    """
+    grants.endpoint(connection)  # raises before anybody is sent away for nothing
+    client, provider = connection.oauth_client, connection.provider
+    assert client is not None
+    state = authorize.new_state()
+    method = "" if connection.pkce in ("", "off") else connection.pkce
+    verifier = authorize.new_verifier() if method else ""
+    now = timezone.now()
+    attempt = AuthorizationAttempt.objects.create(
+        connection=connection,
+        state_hash=digest(state),
+        session_hash=digest(session_secret),
+        started_by=by.user,
+        started_at=now,
+        expires_at=now + timedelta(seconds=settings.ATTEMPT_SECONDS),
+        in_popup=in_popup,
+        redirect_uri=redirect_uri(),
+        verifier=verifier or None,
+        bound_to=list(connections.places(connection)),
+    )
+    events.record(by=by, action="authorization.begin", about=connection, attempt=str(attempt.pk))
+    if login:
+        back = {"amazon_state": login["amazon_state"], "state": state, "redirect_uri": attempt.redirect_uri}
+        if login.get("version"):
+            back["version"] = login["version"]
+        return attempt, authorize.authorization_url(login["amazon_callback_uri"], back)
+    if not connection.authorization_url:
+        raise ActionError("This connection has no authorization URL.")
+    params = provider.consent_params(
+        application_id=client.application_id,
+        client_id=client.client_id,
+        redirect_uri=attempt.redirect_uri,
+        state=state,
+        draft=connection.draft_application,
+        scope=connection.scope,
+        code_challenge=authorize.code_challenge(verifier, method) if method else "",
+        code_challenge_method=method,
+        extra={},
+    )
+    return attempt, authorize.authorization_url(connection.authorization_url, params)
+
+
+def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: Actor) -> AuthorizationAttempt:
+    """Take in a callback. Returns the attempt, done, failed, or waiting for a yes to another account. Raises CallbackError.
+
+    `by` must be of the attempt's team; `find` tells which that is.
+    """
+    attempt = find(query, user=user, session_secret=session_secret)
+    taken = AuthorizationAttempt.objects.filter(pk=attempt.pk, state=AttemptState.PENDING).update(state=AttemptState.EXCHANGING)
+    if not taken:
+        raise CallbackError("used", attempt)
+    connection = attempt.connection
+    if attempt.has_expired:
+        return _fail(attempt, Failure(error="expired_attempt", where="consent"), by=by)
+    callback = authorize.parse_callback(query, code_param=_code_param(connection, query))
+    if callback.error:
+        error = callback.error
+        failure = Failure(error=error.error, description=error.description, status=None, where="consent")
+        return _fail(attempt, failure, by=by)
+    if list(connections.places(connection)) != attempt.bound_to:
+        return _fail(attempt, Failure(error="edited_meanwhile", where="consent"), by=by)
+    identity_param = connection.provider.identity_param
+    attempt.identity = query.get(identity_param, "")[:200] if identity_param else ""
+    try:
+        tokens = exchange.exchange_code(
+            grants.endpoint(connection),
+            code=callback.code,
+            redirect_uri=attempt.redirect_uri,
+            verifier=attempt.verifier.reveal() if attempt.verifier else None,  # to be posted to the token endpoint
+        )
+    except OAuthError as error:
+        return _fail(attempt, grants.token_failure(error), by=by)
+    except GrantError as refused:
+        return _fail(attempt, refused.failure, by=by)
+    return _received(attempt, tokens, by=by)
+
+
+def find(query: Mapping[str, str], *, user: User, session_secret: str) -> AuthorizationAttempt:
+    """The attempt that a callback belongs to. Raises CallbackError where it is nobody's or somebody else's."""
+    state = query.get("state", "")
+    if not state:
+        raise CallbackError("missing_state")
+    attempts = AuthorizationAttempt.objects.select_related("connection__oauth_client", "connection__team")
+    attempt = attempts.filter(state_hash=digest(state)).first()
+    if attempt is None:
+        raise CallbackError("unknown_state")
+    if attempt.started_by_id != user.pk or attempt.session_hash != digest(session_secret):
+        raise CallbackError("other_browser")
+    return attempt
+
+
+def _code_param(connection: Connection, query: Mapping[str, str]) -> str:
+    wanted = connection.provider.code_param
+    return wanted if wanted in query else "code"
+
+
+def _received(attempt: AuthorizationAttempt, tokens: Tokens, *, by: Actor) -> AuthorizationAttempt:
+    """Store the tokens, or keep them sealed in the attempt until somebody says yes to another account."""
+    stored = Grant.objects.filter(connection=attempt.connection_id).first()
+    if stored and stored.upstream_identity and attempt.identity and stored.upstream_identity != attempt.identity:
+        attempt.access_token, attempt.refresh_token = tokens.access_token, tokens.refresh_token
+        attempt.received = {"token_type": tokens.token_type, "scope": tokens.scope, "expires_in": tokens.expires_in}
+        attempt.state = AttemptState.CONFIRMING
+        attempt.save()
+        return attempt
+    return _store(attempt, tokens, by=by)
+
+
+@transaction.atomic
+def _store(attempt: AuthorizationAttempt, tokens: Tokens, *, by: Actor) -> AuthorizationAttempt:
+    grants.store(attempt.connection, tokens, by=by, identity=attempt.identity)
+    return _end(attempt, AttemptState.DONE)
+
+
+@transaction.atomic
+def confirm(attempt: AuthorizationAttempt, *, by: Actor) -> AuthorizationAttempt:
+    """Yes, the other account takes over. Raises CallbackError where there is nothing to confirm any more."""
+    held = AuthorizationAttempt.objects.select_for_update().filter(pk=attempt.pk, state=AttemptState.CONFIRMING).first()
+    if held is None or held.access_token is None or held.received is None:
+        raise CallbackError("used", attempt)
+    if list(connections.places(held.connection)) != held.bound_to:
+        return _fail(held, Failure(error="edited_meanwhile", where="consent"), by=by)
+    received = held.received
+    tokens = Tokens(
+        access_token=held.access_token.reveal(),  # moves, sealed again, into the grant
+        refresh_token=held.refresh_token.reveal() if held.refresh_token else None,
+        token_type=received["token_type"],
+        expires_in=received["expires_in"],
+        scope=received["scope"],
+    )
+    return _store(held, tokens, by=by)
+
+
+@transaction.atomic
+def cancel(attempt: AuthorizationAttempt, *, by: Actor) -> None:
+    """Stop waiting. What was authorized before stays as it is."""
+    waiting = AuthorizationAttempt.objects.filter(
+        pk=attempt.pk, state__in=[AttemptState.PENDING, AttemptState.CONFIRMING]
+    ).first()
+    if waiting:
+        _end(waiting, AttemptState.CANCELLED)
+        events.record(by=by, action="authorization.cancel", about=waiting.connection, attempt=str(waiting.pk))
+
+
+@transaction.atomic
+def _fail(attempt: AuthorizationAttempt, failure: Failure, *, by: Actor) -> AuthorizationAttempt:
+    attempt.failure = as_json(failure)
+    events.record(by=by, action="authorization.fail", about=attempt.connection, failure=attempt.failure)
+    return _end(attempt, AttemptState.FAILED)
+
+
+def _end(attempt: AuthorizationAttempt, state: AttemptState) -> AuthorizationAttempt:
+    attempt.state = state
+    attempt.verifier = attempt.access_token = attempt.refresh_token = attempt.received = None
+    attempt.save()
+    return attempt
+
+
+def newest(connection: Connection) -> AuthorizationAttempt | None:
+    """The latest attempt, its state told as it is now."""
+    attempt = connection.attempts.order_by("-started_at").first()
+    return attempt and newest_state(attempt)
+
+
+def newest_state(attempt: AuthorizationAttempt) -> AuthorizationAttempt:
+    """The attempt as it stands now: one that nobody came back from has failed by its deadline."""
+    open_states = (AttemptState.PENDING, AttemptState.EXCHANGING, AttemptState.CONFIRMING)
+    if attempt.has_expired and attempt.state in open_states:
+        attempt.state, attempt.failure = AttemptState.FAILED, as_json(Failure(error="expired_attempt", where="consent"))
+    return attempt
+
+
+def prune(*, older_than: timedelta = timedelta(days=1)) -> int:
+    """Delete attempts that ended or lapsed long ago; returns how many rows went."""
+    return AuthorizationAttempt.objects.filter(expires_at__lt=timezone.now() - older_than).delete()[0]

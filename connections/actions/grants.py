@@ -1,0 +1,270 @@
+"""Grants: get, store, refresh and drop the tokens of a connection. Nothing else writes them.
+
+One refresh at a time per connection, on any number of processes and machines: a lease in the grant's row with an owner and a
+deadline, taken and written by guarded updates on the generation. No transaction or row lock is held while a provider answers.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from connections.actions import connections, events
+from connections.actions.errors import Code, GrantError, as_json, from_json, problem
+from connections.applications import Failure
+from connections.models import Actor, Connection, Grant
+from connections.models.connections import AuthType, GrantType, Status
+from connections.oauth import exchange
+from connections.oauth import refresh as oauth_refresh
+from connections.oauth.endpoint import TokenEndpoint
+from connections.oauth.errors import OAuthError
+from connections.oauth.tokens import Tokens
+from connections.sealing import Sealed, SealError
+
+MIN_VALID = 60  # seconds an access token must still be good to be handed out
+LEASE = timedelta(seconds=60)  # longer than any answer may take (outbound's deadline)
+WAIT = 45  # seconds a caller waits for another's refresh
+BACK_OFF = {"transient": (5, 1800), "client": (6 * 3600, 6 * 3600), "misconfigured": (6 * 3600, 6 * 3600)}  # first, longest
+MAX_LIFETIME = 10 * 365 * 86400
+
+CODES: dict[str, Code] = {
+    "reauthorize": "reauthorization_required",
+    "client": "client_rejected",
+    "misconfigured": "misconfigured",
+    "transient": "provider_unavailable",
+}
+
+
+def endpoint(connection: Connection) -> TokenEndpoint:
+    """The connection's token endpoint with its client's credentials. Raises GrantError where they are missing or unreadable."""
+    client = connection.oauth_client
+    if client is None or client.client_secret is None:
+        raise GrantError("client_rejected", problem("no_client"))
+    try:
+        secret = client.client_secret.reveal()  # to be posted to the token endpoint, whose host is on the client's list
+    except SealError:
+        raise GrantError("secret_unreadable", problem("client_secret_unreadable")) from None
+    return TokenEndpoint(
+        url=connection.token_url,
+        client_id=client.client_id,
+        client_secret=secret,
+        client_authentication="client_secret_basic"
+        if connection.client_authentication == "client_secret_basic"
+        else "client_secret_post",
+    )
+
+
+def current(connection: Connection, *, by: Actor, min_valid: int = MIN_VALID) -> Grant:
+    """A grant whose access token is good for `min_valid` seconds, refreshed first where need be. Raises GrantError."""
+    grant = find(connection)
+    if grant.valid_for(timezone.now()) >= timedelta(seconds=min_valid):
+        return grant
+    try:
+        return refresh(connection, by=by, stale=grant.generation)
+    except GrantError:
+        grant = find(connection)
+        if grant.valid_for(timezone.now()) > timedelta(0):
+            return grant  # a failed early refresh never withholds a token that is still good
+        raise
+
+
+def find(connection: Connection) -> Grant:
+    """The stored grant. Raises GrantError where nobody authorized yet."""
+    grant = Grant.objects.select_related("connection__oauth_client").filter(connection=connection).first()
+    if grant is not None:
+        return grant
+    if connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS:
+        return Grant.objects.get_or_create(connection=connection)[0]  # no person needed: the first refresh fills it
+    raise GrantError("not_authorized_yet", problem("not_authorized_yet"))
+
+
+def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insist: bool = False) -> Grant:
+    """A new access token, fetched once however many ask for it.
+
+    `stale` is the generation that the caller found wanting (default: the stored one): where another process has already
+    replaced it, that result is returned. `insist` asks the provider although it failed a moment ago (a person pressed a
+    button). Raises GrantError.
+    """
+    give_up = time.monotonic() + WAIT
+    owner = secrets.token_hex(16)
+    while True:
+        grant = find(connection)
+        if stale is None:
+            stale = grant.generation
+        if grant.generation != stale:
+            return grant
+        _respect_failures(grant, insist=insist)
+        if _take_lease(grant, owner):
+            break
+        insist = False  # whoever holds the lease is asking right now
+        if time.monotonic() > give_up:
+            raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
+        time.sleep(random.uniform(0.03, 0.12))  # noqa: S311  no secret in it
+    try:
+        return _fetch(grant, by=by)
+    finally:
+        Grant.objects.filter(pk=grant.pk, lease_owner=owner).update(lease_owner="", lease_expires_at=None)
+
+
+def _take_lease(grant: Grant, owner: str) -> bool:
+    now = timezone.now()
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
+    mine = Grant.objects.filter(free, pk=grant.pk, generation=grant.generation, is_refused=grant.is_refused, retry_at=grant.retry_at)
+    return bool(mine.update(lease_owner=owner, lease_expires_at=now + LEASE))
+
+
+def _respect_failures(grant: Grant, *, insist: bool) -> None:
+    stored = grant.connection.failure
+    failure = from_json(stored) if stored else problem("temporarily_unavailable")
+    if grant.is_refused and not insist:
+        raise GrantError("reauthorization_required", failure)
+    now = timezone.now()
+    if grant.retry_at and grant.retry_at > now and not insist:
+        kind = OAuthError(failure.error, status=failure.status).kind
+        raise GrantError(CODES[kind], failure, retry_after=(grant.retry_at - now).total_seconds())
+
+
+def _fetch(grant: Grant, *, by: Actor) -> Grant:
+    connection = grant.connection
+    try:
+        tokens = _ask(grant)
+    except OAuthError as error:
+        return _failed(grant, error, by=by)
+    except GrantError as error:  # a secret that is missing or cannot be opened
+        connections.set_status(connection, Status.OFFLINE, as_json(error.failure), by=by)
+        raise
+    fields = token_fields(grant, tokens)
+    with transaction.atomic():
+        won = Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(**fields)
+        if won:
+            connections.set_status(connection, Status.ONLINE, None, by=by)
+            events.record(by=by, action="grant.refresh", about=connection, expires_at=fields["expires_at"].isoformat())
+    return find(connection)  # who lost re-reads: the grant was authorized anew, or is gone
+
+
+def _ask(grant: Grant) -> Tokens:
+    connection = grant.connection
+    where = endpoint(connection)
+    if connection.grant_type == GrantType.CLIENT_CREDENTIALS:
+        return exchange.client_credentials(where, scope=connection.scope or None)
+    if grant.refresh_token is None:
+        raise OAuthError("no_refresh_token")
+    try:
+        refresh_token = grant.refresh_token.reveal()  # to be posted to the token endpoint it came from
+    except SealError:
+        raise GrantError("secret_unreadable", problem("refresh_token_unreadable")) from None
+    return oauth_refresh.refresh(where, refresh_token=refresh_token)
+
+
+def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
+    """What an update of the grant's row must write: the pair together, the generation moved, the lease and failures gone.
+
+    No refresh token in the answer keeps the old one. No lifetime in it means the last one known (one hour at first).
+    """
+    now = timezone.now()
+    lifetime = min(tokens.expires_in, MAX_LIFETIME) if tokens.expires_in else grant.lifetime
+    fields = {
+        "access_token": _sealed(grant, "access_token", tokens.access_token),
+        "token_type": tokens.token_type[:50],
+        "expires_at": now + timedelta(seconds=lifetime),
+        "lifetime": lifetime,
+        "generation": F("generation") + 1,
+        "refreshed_at": now,
+        "failures": 0,
+        "failed_at": None,
+        "retry_at": None,
+        "is_refused": False,
+        "lease_owner": "",
+        "lease_expires_at": None,
+    }
+    if tokens.refresh_token:
+        fields["refresh_token"] = _sealed(grant, "refresh_token", tokens.refresh_token)
+    if tokens.scope:
+        fields["scope"] = tokens.scope[:2000]
+    return fields
+
+
+def _sealed(grant: Grant, column: str, text: str) -> Sealed:
+    return Grant._meta.get_field(column).seal(grant, text)  # type: ignore[union-attr, no-any-return]
+
+
+def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
+    """Write the failure down. Returns the newer grant where one has come in the meantime; else raises GrantError."""
+    now = timezone.now()
+    failure = token_failure(error)
+    refused = error.kind == "reauthorize"
+    wait = 0.0 if refused else _back_off(error, grant.failures)
+    with transaction.atomic():
+        still = Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(
+            failures=F("failures") + 1,
+            failed_at=Coalesce("failed_at", now),
+            retry_at=None if refused else now + timedelta(seconds=wait),
+            is_refused=refused,
+            lease_owner="",
+            lease_expires_at=None,
+        )
+        if still:
+            good = error.kind == "transient" and grant.valid_for(now) > timedelta(0)
+            status = Status(grant.connection.status) if good else Status.OFFLINE
+            connections.set_status(grant.connection, status, as_json(failure), by=by)
+    if not still:
+        return find(grant.connection)
+    raise GrantError(CODES[error.kind], failure, retry_after=wait or None)
+
+
+def _back_off(error: OAuthError, failures: int) -> float:
+    first, longest = BACK_OFF[error.kind]
+    wait = min(first * 2 ** min(failures, 20), longest) * random.uniform(0.75, 1.25)  # noqa: S311  jitter
+    return max(wait, min(error.retry_after or 0, 86400))
+
+
+def token_failure(error: OAuthError) -> Failure:
+    return Failure(
+        error=error.error, description=error.description, status=error.status, request_id=error.request_id, where="token"
+    )
+
+
+@transaction.atomic
+def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = "") -> Grant:
+    """Put a newly authorized pair in place of whatever was there.
+
+    A consent that brings no refresh token keeps the old one, unless it is of another upstream account.
+    """
+    grant = Grant.objects.select_for_update().get_or_create(connection=connection)[0]
+    fields = token_fields(grant, tokens)
+    if grant.upstream_identity and identity and grant.upstream_identity != identity:
+        fields.setdefault("refresh_token", None)
+    fields |= {"authorized_at": timezone.now(), "authorized_by": by.user, "scope": (tokens.scope or "")[:2000]}
+    if identity:
+        fields["upstream_identity"] = identity[:200]
+    Grant.objects.filter(pk=grant.pk).update(**fields)
+    connections.set_status(connection, Status.ONLINE, None, by=by)
+    events.record(by=by, action="grant.authorize", about=connection, identity=identity)
+    return find(connection)
+
+
+def paste(connection: Connection, refresh_token: str, *, by: Actor) -> Grant:
+    """Use a refresh token that a provider showed to a person. It is tried first; nothing is replaced by one that fails."""
+    try:
+        tokens = oauth_refresh.refresh(endpoint(connection), refresh_token=refresh_token)
+    except OAuthError as error:
+        raise GrantError(CODES[error.kind], token_failure(error), retry_after=error.retry_after) from None
+    return store(connection, replace(tokens, refresh_token=tokens.refresh_token or refresh_token), by=by)
+
+
+@transaction.atomic
+def drop(connection: Connection, *, by: Actor) -> None:
+    """Forget the tokens here. Whether the provider forgets them too is a matter of revoking."""
+    if Grant.objects.filter(connection=connection).delete()[0]:
+        connections.set_status(connection, Status.DRAFT, None, by=by)
+        events.record(by=by, action="grant.drop", about=connection, reason="asked for")
+

@@ -1,0 +1,80 @@
+"""Applications: what differs between providers, as data, one file each, and what their errors mean.
+
+A new application is one file with an `APPLICATION` in it and its line in `_APPLICATIONS`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from connections.applications import (
+    amazon,
+    amazon_seller_central,
+    amazon_simulator,
+    amazon_vendor_central,
+    http,
+    login_with_amazon,
+)
+from connections.applications.amazon_consent import CONSENT_ERRORS
+from connections.applications.application import (
+    Application,
+    Choice,
+    Explanation,
+    Failure,
+    Marketplace,
+    Region,
+    TestCall,
+    TokenPlacement,
+)
+
+__all__ = [
+    "CONSENT_ERRORS",
+    "Application",
+    "Choice",
+    "Explanation",
+    "Failure",
+    "Marketplace",
+    "Region",
+    "TestCall",
+    "TokenPlacement",
+    "available",
+    "get",
+    "sign_in_page",
+]
+
+_APPLICATIONS = (
+    http.APPLICATION,
+    amazon_vendor_central.APPLICATION,
+    amazon_seller_central.APPLICATION,
+    login_with_amazon.APPLICATION,
+)
+
+
+def available(*, simulator_url: str = "") -> dict[str, Application]:
+    """Every application by slug, in display order. The simulator is there only when it has an address."""
+    simulator = (amazon_simulator.at(simulator_url),) if simulator_url else ()
+    return {application.slug: application for application in (*_APPLICATIONS, *simulator)}
+
+
+def get(slug: str, *, simulator_url: str = "") -> Application | None:
+    return available(simulator_url=simulator_url).get(slug)
+
+
+def sign_in_page(url: str, *, simulator_url: str = "") -> str:
+    """The token URL to offer where `url` is Login with Amazon's page for the browser; "" where it is not.
+
+    A secret must never be posted to that page, however its address is written.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        host, port = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in ("http", "https") or parts.path.rstrip("/").lower() != "/ap/oa":
+        return ""
+    if host in amazon.SIGN_IN_HOSTS:
+        return amazon.TOKEN_URL
+    simulator = urlsplit(simulator_url)
+    if simulator_url and (host, port) == (simulator.hostname, simulator.port):
+        return f"{simulator_url.rstrip('/')}/auth/o2/token"
+    return ""

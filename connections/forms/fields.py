@@ -1,0 +1,159 @@
+"""Form fields that several forms share: plain lines, pasted identifiers, URLs, rows of names and values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from connections import outbound
+from connections.outbound import OutboundError
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+QUOTES = "\"'`“”‘’«»„"
+INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00a0"
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.1
+# Headers that Gatehouse or the connection below sets, or that would carry a secret in clear.
+RESERVED_HEADERS = {
+    "authorization", "connection", "content-length", "cookie", "host", "keep-alive", "proxy-authorization", "proxy-connection",
+    "te", "trailer", "transfer-encoding", "upgrade",
+}  # fmt: skip
+
+
+def no_control_characters(value: str) -> None:
+    if CONTROL.search(value):
+        raise ValidationError("There is a line break or another invisible character in it. Type or paste it again.", code="control")
+
+
+class LineField(forms.CharField):
+    """One line of text, blanks around it left out."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.validators.append(no_control_characters)
+
+
+class PastedField(LineField):
+    """An id or a secret copied from somewhere: blanks and quotation marks around it are left out, and `trimmed` says so."""
+
+    trimmed = False
+
+    def to_python(self, value: Any) -> str:
+        text = str(value or "")
+        cleaned = text.strip().strip(INVISIBLE).strip()
+        while len(cleaned) > 1 and cleaned[0] in QUOTES and cleaned[-1] in QUOTES:
+            cleaned = cleaned[1:-1].strip()
+        self.trimmed = cleaned != text
+        return str(super().to_python(cleaned) or "")
+
+
+class SecretField(PastedField):
+    """A secret: never rendered back, whatever was typed."""
+
+    widget = forms.PasswordInput(render_value=False, attrs={"autocomplete": "off", "spellcheck": "false"})
+
+    def to_python(self, value: Any) -> str:
+        text = super().to_python(value)
+        if text and set(text) <= {"•", "*", "●"}:
+            raise ValidationError("These are dots, not the secret. Enter the secret itself.", code="mask")
+        return text
+
+
+class UrlField(forms.CharField):
+    """An absolute http(s) URL that a call or a browser may be sent to. Plain http only where the operator allows the host."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false", "inputmode": "url"}))
+        super().__init__(*args, **kwargs)
+
+    def to_python(self, value: Any) -> str:
+        url = str(super().to_python(value) or "")
+        if not url:
+            return ""
+        try:
+            outbound.check_url(url)
+        except OutboundError as error:
+            raise ValidationError(error.detail, code="invalid") from None
+        if url.lower().startswith("http:") and not outbound.insecure_allowed(url):
+            raise ValidationError("Use https: over plain http a secret could be read on the way.", code="insecure")
+        return url
+
+
+class RowsWidget(forms.Widget):
+    """Rows of a name and a value. Posts `<field>_name` and `<field>_value`, repeated; also takes `<field>` as `Name: value` lines."""
+
+    template_name = "django/forms/widgets/rows.html"
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> list[list[str]]:
+        if hasattr(data, "getlist") and f"{name}_name" in data:
+            names, values = data.getlist(f"{name}_name"), data.getlist(f"{name}_value")
+            rows = [[n.strip(), v.strip()] for n, v in zip(names, [*values, *[""] * len(names)], strict=False)]
+        else:
+            text = data.get(name) or ""
+            if isinstance(text, list):
+                return text
+            rows = [[part.strip() for part in (*line.split(":", 1), "")[:2]] for line in text.splitlines()]
+        return [row for row in rows if any(row)]
+
+    def value_omitted_from_data(self, data: Any, files: Any, name: str) -> bool:
+        return name not in data and f"{name}_name" not in data
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, None, attrs)
+        context["widget"]["rows"] = [{"name": name, "value": text} for name, text in [*(value or []), ["", ""]]]
+        return context
+
+
+class HeadersField(forms.Field):
+    """HTTP headers as [[name, value], …]."""
+
+    widget = RowsWidget
+
+    def to_python(self, value: Any) -> list[list[str]]:
+        rows = value or []
+        for name, text in rows:
+            if not HEADER_NAME.fullmatch(name):
+                raise ValidationError(f"“{name[:50]}” cannot be a header name: use letters, digits and hyphens.", code="name")
+            if name.lower() in RESERVED_HEADERS:
+                raise ValidationError(f"Gatehouse sets {name} itself. Leave it out here.", code="reserved")
+            if len(text) > 4000 or CONTROL.search(text) or not text.isascii():
+                raise ValidationError(f"The value of {name} must be one line of plain ASCII text.", code="value")
+        if len(rows) > 50:
+            raise ValidationError("50 headers are the most.", code="many")
+        return rows  # type: ignore[no-any-return]
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return (initial or []) != (data or [])
+
+
+class HostsField(forms.CharField):
+    """host[:port], one a line, as a list."""
+
+    widget = forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "autocomplete": "off"})
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        hosts: list[str] = []
+        for entry in re.split(r"[\s,]+", str(value or "").strip()):
+            if not entry:
+                continue
+            try:
+                host = outbound.host_port(entry if "://" in entry else f"https://{entry}")
+            except OutboundError:
+                raise ValidationError(f"“{entry[:80]}” is not a host. Write it like api.example.com.", code="host") from None
+            if host not in hosts:
+                hosts.append(host)
+        if len(hosts) > 20:
+            raise ValidationError("20 hosts are the most.", code="many")
+        return hosts
+
+    def validate(self, value: Any) -> None:
+        if self.required and not value:
+            raise ValidationError(self.error_messages["required"], code="required")
+
+    def run_validators(self, value: Any) -> None:
+        return None

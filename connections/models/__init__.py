@@ -1,0 +1,22 @@
+"""What is stored. One module a noun; import from here."""
+
+from connections.models.attempts import AuthorizationAttempt
+from connections.models.clients import OAuthClient
+from connections.models.connections import Connection
+from connections.models.events import Actor, Event
+from connections.models.grants import Grant
+from connections.models.teams import Membership, Role, Team
+from connections.models.users import User
+
+__all__ = [
+    "Actor",
+    "AuthorizationAttempt",
+    "Connection",
+    "Event",
+    "Grant",
+    "Membership",
+    "OAuthClient",
+    "Role",
+    "Team",
+    "User",
+]

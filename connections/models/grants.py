@@ -1,0 +1,58 @@
+"""Grants: the token pair a connection lives on. One a connection; its row carries the lease under which it is refreshed."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from connections.models.connections import Connection
+from connections.models.sealed import SealedField
+
+
+class Grant(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    connection = models.OneToOneField(Connection, on_delete=models.CASCADE, related_name="grant")
+    access_token = SealedField()
+    refresh_token = SealedField()
+    token_type = models.CharField(max_length=50, blank=True)
+    scope = models.CharField(max_length=2000, blank=True)  # as granted, where the provider says
+    expires_at = models.DateTimeField(null=True, blank=True)
+    lifetime = models.PositiveIntegerField(default=3600)  # seconds; the last one the provider told
+    # Counts every change of the tokens; a refresh writes only over the generation it started from.
+    generation = models.PositiveIntegerField(default=1)
+    refreshed_at = models.DateTimeField(null=True, blank=True)
+
+    # Whom the provider says the grant is of, e.g. Amazon's selling_partner_id. Empty where it does not tell.
+    upstream_identity = models.CharField(max_length=200, blank=True)
+    authorized_at = models.DateTimeField(null=True, blank=True)
+    authorized_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    # After failures: how many in a row, since when, and when the provider may be asked again.
+    failures = models.PositiveIntegerField(default=0)
+    failed_at = models.DateTimeField(null=True, blank=True)
+    retry_at = models.DateTimeField(null=True, blank=True)
+    # The provider said invalid_grant: it is not asked again until somebody authorizes.
+    is_refused = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="grant_by_expiry")]
+
+    def __str__(self) -> str:
+        return f"grant of {self.connection_id}"
+
+    def valid_for(self, now: datetime) -> timedelta:
+        """How long the access token is still good; zero or less where there is none or it has expired."""
+        if self.access_token is None or self.expires_at is None:
+            return timedelta(0)
+        return self.expires_at - now
+
+    @property
+    def is_authorized(self) -> bool:
+        return not self.is_refused and (self.refresh_token is not None or self.valid_for(timezone.now()) > timedelta(0))

@@ -1,0 +1,39 @@
+"""gunicorn's settings: `gunicorn -c python:connections.serving connections.wsgi`."""
+
+import os
+from typing import Any
+
+bind = [os.environ.get("BIND", "127.0.0.1:8000")]
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
+threads = int(os.environ.get("WEB_THREADS", "16"))
+preload_app = True  # one copy of the code in memory, and a mistake in the settings stops the start
+timeout = 90  # longer than a connection test may take
+graceful_timeout = 30
+keepalive = 75
+accesslog = None  # a callback's address carries a code
+errorlog = "-"
+loglevel = "warning"
+forwarded_allow_ips = os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1")
+
+
+def on_starting(server: Any) -> None:
+    """`make run` brings the tables up to date here, where Django is loaded anyway."""
+    if os.environ.get("MIGRATE_ON_START") == "1":
+        from django.core.management import call_command
+
+        call_command("migrate", verbosity=0)
+
+
+def when_ready(server: Any) -> None:
+    """Says where it answers and, while nobody has set it up, the setup link."""
+    from django.conf import settings
+    from django.db import connections as databases
+
+    from connections.actions import teams
+    from connections.views.setup import setup_link
+
+    print(f"Gatehouse answers at {settings.PUBLIC_URL}", flush=True)  # noqa: T201
+    if not teams.is_set_up():
+        print(f"Set up Gatehouse (works once): {setup_link()}", flush=True)  # noqa: T201
+    databases.close_all()  # no connection is shared with the workers that are forked now
