@@ -161,7 +161,8 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "connections.views.errors.csrf_failure"
 # The consent page opens in a window of its own; `same-origin`, Django's default, would cut that window off.
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin-allow-popups"
-SECURE_REFERRER_POLICY = "no-referrer"
+# Nothing to other sites. Not `no-referrer`: under it browsers post our own forms with `Origin: null`, which CSRF protection refuses.
+SECURE_REFERRER_POLICY = "same-origin"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if IS_HTTPS else None
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False

@@ -34,7 +34,7 @@ class ClientForm(forms.Form):
     id = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, client: OAuthClient | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, auto_id="client_%s", **kwargs)  # the drawer lies over a pane that has a name and an id of its own
         self.client = client
         self.keeps_secret = bool(client and client.client_secret and client.client_secret.readable)
         secret = self.fields["client_secret"]

@@ -117,16 +117,10 @@ def parse_callback(query: Mapping[str, str | Sequence[str]], *, code_param: str 
     code = values.get(code_param, "").strip()
     # The error goes first: some providers send an empty or stale code along with it.
     if fields["error"]:
-        return Callback(None, state, _refusal(fields, (code, state)), extra)
+        return Callback(None, state, from_answer(None, {}, fields, (code, state)), extra)
     if not code:
         return Callback(None, state, OAuthError("missing_code", f"The provider sent no {code_param}."), extra)
     return Callback(code, state, None, extra)
-
-
-def _refusal(fields: Mapping[str, str | None], hidden: tuple[str, ...]) -> OAuthError:
-    error = from_answer(0, {}, fields, hidden)
-    error.status = None  # it came with the browser, not as an HTTP answer
-    return error
 
 
 def _values(value: Any) -> list[str]:

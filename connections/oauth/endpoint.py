@@ -70,7 +70,7 @@ class TokenSession(OAuth2Session):
         self._fields = {name: value for name, value in fields.items() if value is not None}
         # Short values of extra headers and fields are words such as "json" or "offline", not credentials.
         extra = [value for value in (*endpoint.headers.values(), *endpoint.body.values()) if len(value) >= 8]
-        self.secrets = [endpoint.client_secret or "", *extra, *secrets]
+        self.secrets = [endpoint.client_secret or "", self._basic.value if self._basic else "", *extra, *secrets]
         self._tokens: Tokens | None = None
         # The hooks get the raw answer before oauthlib does.
         self.register_compliance_hook("access_token_response", self._read)
@@ -112,6 +112,8 @@ class TokenSession(OAuth2Session):
         kwargs.pop("withhold_token", None)
         sent = CaseInsensitiveDict({"Accept": "application/json", "Content-Type": FORM})
         sent.update(self._endpoint.headers)
+        if "Authorization" in sent:
+            kwargs["auth"] = None  # it would overwrite that header
         fields: dict[str, str] | None = {**(data or {}), **self._fields, **self._endpoint.body}
         if "json" in sent["Content-Type"].lower():  # some providers take nothing else
             fields, kwargs["json"] = None, fields
@@ -128,7 +130,7 @@ class TokenSession(OAuth2Session):
         return re.sub(r"^http:", "https:", self._endpoint.url, flags=re.IGNORECASE)
 
     @property
-    def _basic(self) -> AuthBase | None:
+    def _basic(self) -> "_Basic | None":
         # A public client has nothing to put into Basic; it names itself in the body (RFC 6749 §3.2.1).
         if self._endpoint.client_authentication == "client_secret_post" or self._endpoint.client_secret is None:
             return None
@@ -185,8 +187,8 @@ class _Basic(AuthBase):
 
     def __init__(self, client_id: str, client_secret: str) -> None:
         pair = f"{quote_plus(client_id)}:{quote_plus(client_secret)}"
-        self._value = base64.b64encode(pair.encode()).decode()
+        self.value = base64.b64encode(pair.encode()).decode()
 
     def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        r.headers["Authorization"] = f"Basic {self._value}"
+        r.headers["Authorization"] = f"Basic {self.value}"
         return r

@@ -56,7 +56,7 @@ LOOKS_SECRET = re.compile(
     r"Atz[a-z.]{0,8}\|[^\s\"'<>&,;]+"  # Amazon's tokens
     r"|amzn1\.oa2-cs\.[^\s\"'<>&,;]+"  # Amazon's client secrets
     r"|eyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)*"  # JSON web tokens
-    r"|(?i:\b(?:bearer|basic)\s+)[\w.~+/=-]{12,}"
+    r"|(?i:\b(?:bearer|basic)\s+)(?=\S*\d)[\w.~+/=-]{12,}"  # with a digit: "Basic authentication" is a sentence
 )
 
 
@@ -116,11 +116,12 @@ def from_outbound(error: OutboundError) -> OAuthError:
 
 
 def from_answer(
-    status: int, headers: Mapping[str, str], fields: Mapping[str, Any], secrets: Iterable[str] = ()
+    status: int | None, headers: Mapping[str, str], fields: Mapping[str, Any], secrets: Iterable[str] = ()
 ) -> OAuthError:
     """The OAuthError in an answer (RFC 6749 §5.2), also where `error` is an object, or there is none but the status.
 
-    Only `error`, its description, uri and request id are read; `secrets` are blotted out of them.
+    Only `error`, its description, uri and request id are read; `secrets` are blotted out of them. `status` is None for
+    what came with the browser.
     """
     hidden = tuple(secrets)
     error, description = fields.get("error"), fields.get("error_description")
@@ -130,7 +131,7 @@ def from_answer(
         error = next((name for name in names if isinstance(name, str) and name), None)
     name = normalise(scrub(error, hidden)) if isinstance(error, str) else ""
     return OAuthError(
-        name or f"http_{status}",
+        name or (f"http_{status}" if status else ""),
         scrub(description, hidden) if isinstance(description, str) else "",
         status=status,
         request_id=_request_id(headers, fields, hidden),

@@ -17,8 +17,9 @@ from connections.outbound.urls import target
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back. `headers` compare names without case; `body` is decoded from gzip and the like; `ms` counts the
-    whole call; `host` is "host" or "host:port". Headers and body may hold secrets, so the repr shows neither."""
+    """What came back. `headers` compare names without case; `body` is decoded from gzip and the like, while the headers
+    Content-Encoding and Content-Length still tell of the wire; `ms` counts the whole call; `host` is "host" or
+    "host:port". Headers and body may hold secrets, so the repr shows neither."""
 
     status: int
     headers: Mapping[str, str] = field(repr=False)

@@ -28,8 +28,6 @@ class Account:
     name: str
     kind: Literal["vendor", "seller", "customer"]
     country: str = "US"
-    marketplace_id: str = "ATVPDKIKX0DER"
-    email: str = ""
 
 
 APPLICATIONS: Final = {
@@ -44,8 +42,8 @@ PARTNERS: Final = {
     each.id: each
     for each in (
         Account("VGSIMULATOR01", "Example Home Goods US", "vendor"),
-        Account("VGSIMULATOR02", "Example Home Goods DE", "vendor", "DE", "A1PA6795UKMFR9"),
-        Account("VGSIMULATOR03", "Example Garden JP", "vendor", "JP", "A1VC38T7YXB528"),
+        Account("VGSIMULATOR02", "Example Home Goods DE", "vendor", "DE"),
+        Account("VGSIMULATOR03", "Example Garden JP", "vendor", "JP"),
         Account("A1SIMULATOR01", "Example Outdoor Shop", "seller"),
     )
 }
@@ -53,8 +51,8 @@ PARTNERS: Final = {
 CUSTOMERS: Final = {
     each.id: each
     for each in (
-        Account("amzn1.account.SIMULATOR01", "Sample Customer", "customer", email="customer@example.com"),
-        Account("amzn1.account.SIMULATOR02", "Another Customer", "customer", email="another@example.com"),
+        Account("amzn1.account.SIMULATOR01", "Sample Customer", "customer"),
+        Account("amzn1.account.SIMULATOR02", "Another Customer", "customer"),
     )
 }
 

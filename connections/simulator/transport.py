@@ -7,7 +7,6 @@ begins where this one ended.
 
 import io
 import socket
-import socketserver
 import threading
 from typing import Final
 
@@ -95,6 +94,3 @@ class Server(ThreadedWSGIServer):
         """Where it listens."""
         host = f"[{self.host}]" if self.address_family == socket.AF_INET6 else self.host
         return f"http://{host}:{self.port}"
-
-
-assert issubclass(Server, socketserver.ThreadingMixIn)

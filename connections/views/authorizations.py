@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from connections.actions import authorizations
 from connections.actions.authorizations import CallbackError
 from connections.models import AuthorizationAttempt, Connection, Membership
+from connections.models.attempts import AttemptState
 from connections.models.connections import AuthType, GrantType
 from connections.views import pane
 from connections.views.access import Request, actor_for, manager, member
@@ -54,6 +55,13 @@ def _start(request: Request, connection: Connection) -> HttpResponse:
 @require_GET
 def oauth_callback(request: Request) -> HttpResponse:
     """The one redirect URL (RFC 6749 §4.1.2). Every way it can go ends in a plain sentence."""
+    response = _callback(request)
+    if not getattr(response, "has_form", False):
+        response["Referrer-Policy"] = "no-referrer"  # the address of this page carries the code
+    return response
+
+
+def _callback(request: Request) -> HttpResponse:
     if not request.user.is_authenticated:
         return _sentence(request, "signed_out", url=reverse("account_login"), action="Sign in")
     secret = session_secret(request)
@@ -77,7 +85,9 @@ def _outcome(request: Request, attempt: AuthorizationAttempt) -> HttpResponse:
         return redirect("connection_edit", attempt.connection_id)
     explanation = pane.explain_attempt(attempt.connection, attempt)
     context = {"attempt": attempt, "connection": attempt.connection, "explanation": explanation, "failure": attempt.failure}
-    return render(request, "oauth/oauth_callback.html", context)
+    response = render(request, "oauth/oauth_callback.html", context)
+    response.has_form = attempt.state == AttemptState.CONFIRMING  # type: ignore[attr-defined]
+    return response
 
 
 def _sentence(request: Request, code: str, *, url: str = "", action: str = "") -> HttpResponse:

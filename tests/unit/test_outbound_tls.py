@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from connections import outbound
-from connections.outbound import Identity, OutboundError, identity
+from connections.outbound import Identity, OutboundError, identity, policy
 from tests.unit.oauth.certificates import Authority
 from tests.unit.oauth.loopback import Server
 
@@ -23,10 +23,10 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
     own = Authority.new(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(own.file))
     identity._shared.cache_clear()
+    monkeypatch.setattr(policy, "_policy", policy._policy)  # so that the app's own comes back afterwards
     outbound.configure(private_hosts_allowed=["127.0.0.1", "localhost"])
     yield own
     identity._shared.cache_clear()
-    outbound.configure(private_hosts_allowed=[])
 
 
 @pytest.fixture

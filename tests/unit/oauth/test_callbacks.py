@@ -69,6 +69,13 @@ def test_an_error_that_echoes_code_or_state_is_scrubbed() -> None:
     assert callback.error.description == "bad •••••• and ••••••"
 
 
+def test_an_unreadable_error_name_is_still_an_error() -> None:
+    callback = parse_callback({"state": "S", "error": "…"})
+
+    assert callback.error is not None
+    assert callback.error.error == "unknown_error"
+
+
 def test_a_flood_of_parameters_is_not_kept() -> None:
     callback = parse_callback({"state": "S", "code": "C", **{f"p{n}": "x" for n in range(100)}, "long": "x" * 1000})
 

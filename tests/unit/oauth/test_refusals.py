@@ -102,7 +102,7 @@ def test_descriptions_are_short_and_without_control_characters() -> None:
         "Atz.sprdt|abc",
         "amzn1.oa2-cs.v1.0123456789abcdef",
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig",
-        "Bearer abcdefghijklmnop",
+        "Bearer abcdefghijklmnop1",
     ],
 )
 def test_a_secret_that_is_echoed_is_blotted_out(echo: str) -> None:
@@ -121,6 +121,10 @@ def test_a_secret_in_the_error_name_is_blotted_out() -> None:
 
 def test_a_secret_inside_a_longer_one_leaves_no_half() -> None:
     assert scrub("long-secret-tail", ["secret", "long-secret-tail"]) == "••••••"
+
+
+def test_a_sentence_about_authentication_stays() -> None:
+    assert scrub("Basic authentication or Bearer authentication required", []).count("•") == 0
 
 
 def test_empty_and_tiny_secrets_do_not_garble_the_text() -> None:
