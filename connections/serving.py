@@ -31,9 +31,8 @@ def when_ready(server: Any) -> None:
     from django.db import connections as databases
 
     from connections.actions import teams
-    from connections.views.setup import setup_link
 
     print(f"Gatehouse answers at {settings.PUBLIC_URL}", flush=True)  # noqa: T201
     if not teams.is_set_up():
-        print(f"Set up Gatehouse (works once): {setup_link()}", flush=True)  # noqa: T201
+        print(f"Set up Gatehouse (works once): {teams.setup_link()}", flush=True)  # noqa: T201
     databases.close_all()  # no connection is shared with the workers that are forked now

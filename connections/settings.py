@@ -30,7 +30,9 @@ SECRET_KEY = env.str("SECRET_KEY").strip()
 ENCRYPTION_KEYS = [key.strip() for key in env.str("ENCRYPTION_KEYS").replace("\n", ",").split(",") if key.strip()]
 PUBLIC_URL = env.str("PUBLIC_URL").strip().rstrip("/")
 SIMULATOR_URL = env.str("SIMULATOR_URL", default="").strip().rstrip("/")
-PRIVATE_HOSTS_ALLOWED = [host.strip() for host in env.str("PRIVATE_HOSTS_ALLOWED", default="").split(",") if host.strip()]
+PRIVATE_HOSTS_ALLOWED = [
+    host.strip() for host in env.str("PRIVATE_HOSTS_ALLOWED", default="").split(",") if host.strip()
+]
 DEBUG = env.bool("DEBUG", default=False)
 
 public = urlsplit(PUBLIC_URL)

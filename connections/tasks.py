@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.db import connections as databases
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from connections.actions import authorizations, grants
@@ -32,10 +32,10 @@ def run_due() -> int:
     return len(due)
 
 
-def _due() -> "Grant.objects.__class__":  # type: ignore[valid-type]
+def _due() -> QuerySet[Grant]:
     now = timezone.now()
     may_be_asked = Q(retry_at=None) | Q(retry_at__lte=now)
-    return Grant.objects.filter(may_be_asked, expires_at__lt=now + AHEAD, is_refused=False, refresh_token__isnull=False)  # type: ignore[return-value]
+    return Grant.objects.filter(may_be_asked, expires_at__lt=now + AHEAD, is_refused=False, refresh_token__isnull=False)
 
 
 def _refresh(connection_id: UUID) -> None:

@@ -12,8 +12,16 @@ urlpatterns = [
     path("connections/", connections.connections, name="connections"),
     path("connections/new/", connections.application_list, name="application_list"),
     path("connections/new/<slug:application>/", connections.connection_create, name="connection_create"),
-    path("connections/new/<slug:application>/fields/", connections.connection_create_fields, name="connection_create_fields"),
-    path("connections/new/<slug:application>/client/", connections.connection_create_client, name="connection_create_client"),
+    path(
+        "connections/new/<slug:application>/fields/",
+        connections.connection_create_fields,
+        name="connection_create_fields",
+    ),
+    path(
+        "connections/new/<slug:application>/client/",
+        connections.connection_create_client,
+        name="connection_create_client",
+    ),
     path("connections/test/", connection_tests.connection_test_unsaved, name="connection_test_unsaved"),
     path("connections/<uuid:id>/", connections.connection_edit, name="connection_edit"),
     path("connections/<uuid:id>/fields/", connections.connection_edit_fields, name="connection_edit_fields"),
@@ -21,7 +29,9 @@ urlpatterns = [
     path("connections/<uuid:id>/delete/", connections.connection_delete, name="connection_delete"),
     path("connections/<uuid:id>/test/", connection_tests.connection_test, name="connection_test"),
     path("connections/<uuid:id>/authorize/", authorizations.connection_authorize, name="connection_authorize"),
-    path("connections/<uuid:id>/authorize/confirm/", authorizations.authorization_confirm, name="authorization_confirm"),
+    path(
+        "connections/<uuid:id>/authorize/confirm/", authorizations.authorization_confirm, name="authorization_confirm"
+    ),
     path("connections/<uuid:id>/authorize/cancel/", authorizations.authorization_cancel, name="authorization_cancel"),
     path("oauth/callback/", authorizations.oauth_callback, name="oauth_callback"),
     path("oauth/login/", authorizations.oauth_login, name="oauth_login"),

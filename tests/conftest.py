@@ -43,7 +43,11 @@ class Simulator:
 
     def calls(self, path: str = "", grant_type: str = "") -> list[dict[str, Any]]:
         calls = requests.get(self.url + "/_control/calls", timeout=10).json()
-        return [call for call in calls if call["path"].startswith(path) and (not grant_type or call["grant_type"] == grant_type)]
+        return [
+            call
+            for call in calls
+            if call["path"].startswith(path) and (not grant_type or call["grant_type"] == grant_type)
+        ]
 
     def refresh_token(self, account: str = "") -> str:
         """A refresh token as Amazon's console shows it (self-authorization)."""

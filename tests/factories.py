@@ -72,5 +72,9 @@ def pane_values(connection: Connection, **changed: Any) -> dict[str, Any]:
         "authorization_url", "scope", "pkce", "token_url", "ping_method", "ping_path", "ping_body",
     )  # fmt: skip
     values = {name: getattr(connection, name) for name in names}
-    values |= {"oauth_client": str(connection.oauth_client_id or ""), "version": str(connection.version), "id": str(connection.pk)}
+    values |= {
+        "oauth_client": str(connection.oauth_client_id or ""),
+        "version": str(connection.version),
+        "id": str(connection.pk),
+    }
     return values | changed

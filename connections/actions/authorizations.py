@@ -22,6 +22,7 @@ from connections.models.attempts import AttemptState
 from connections.oauth import authorize, exchange
 from connections.oauth.errors import OAuthError
 from connections.oauth.tokens import Tokens
+from connections.sealing import Sealed
 
 REDIRECT_PATH = "/oauth/callback/"
 
@@ -46,7 +47,12 @@ def digest(text: str) -> str:
 
 @transaction.atomic
 def begin(
-    connection: Connection, *, by: Actor, session_secret: str, in_popup: bool = False, login: Mapping[str, str] | None = None
+    connection: Connection,
+    *,
+    by: Actor,
+    session_secret: str,
+    in_popup: bool = False,
+    login: Mapping[str, str] | None = None,
 ) -> tuple[AuthorizationAttempt, str]:
     """A new attempt and the URL to send the browser to. Nothing of the stored grant is touched.
 
@@ -56,7 +62,7 @@ def begin(
     """
     grants.endpoint(connection)  # raises before anybody is sent away for nothing
     client, provider = connection.oauth_client, connection.provider
-    assert client is not None
+    assert client is not None and by.user is not None
     state = authorize.new_state()
     method = "" if connection.pkce in ("", "off") else connection.pkce
     verifier = authorize.new_verifier() if method else ""
@@ -70,7 +76,7 @@ def begin(
         expires_at=now + timedelta(seconds=settings.ATTEMPT_SECONDS),
         in_popup=in_popup,
         redirect_uri=redirect_uri(),
-        verifier=verifier or None,
+        verifier=Sealed.of(verifier) if verifier else None,
         bound_to=list(connections.places(connection)),
     )
     events.record(by=by, action="authorization.begin", about=connection, attempt=str(attempt.pk))
@@ -101,7 +107,9 @@ def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: A
     `by` must be of the attempt's team; `find` tells which that is.
     """
     attempt = find(query, user=user, session_secret=session_secret)
-    taken = AuthorizationAttempt.objects.filter(pk=attempt.pk, state=AttemptState.PENDING).update(state=AttemptState.EXCHANGING)
+    taken = AuthorizationAttempt.objects.filter(pk=attempt.pk, state=AttemptState.PENDING).update(
+        state=AttemptState.EXCHANGING
+    )
     if not taken:
         raise CallbackError("used", attempt)
     connection = attempt.connection
@@ -119,7 +127,7 @@ def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: A
     try:
         tokens = exchange.exchange_code(
             grants.endpoint(connection),
-            code=callback.code,
+            code=callback.code or "",
             redirect_uri=attempt.redirect_uri,
             verifier=attempt.verifier.reveal() if attempt.verifier else None,  # to be posted to the token endpoint
         )

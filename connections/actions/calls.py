@@ -46,7 +46,9 @@ def target(connection: Connection, path: str) -> str:
     base = urlsplit(connection.base_uri)
     path, _, query = path.partition("?")
     joined = base.path.rstrip("/") + ("/" + path.lstrip("/") if path else "")
-    return urlunsplit((base.scheme, base.netloc, joined or "/", "&".join(part for part in (base.query, query) if part), ""))
+    return urlunsplit(
+        (base.scheme, base.netloc, joined or "/", "&".join(part for part in (base.query, query) if part), "")
+    )
 
 
 def send(connection: Connection, request: Request, *, token: Sealed | None) -> outbound.Answer:
@@ -56,7 +58,9 @@ def send(connection: Connection, request: Request, *, token: Sealed | None) -> o
         headers["Content-Type"] = CONTENT_TYPE.get(connection.media_type, "application/octet-stream")
     provider = connection.provider
     if provider.user_agent:
-        headers["User-Agent"] = f"Gatehouse/{__version__} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
+        headers["User-Agent"] = (
+            f"Gatehouse/{__version__} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
+        )
     headers |= dict(connection.headers)
     params: dict[str, str] = {}
     if token is not None:

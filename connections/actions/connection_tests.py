@@ -181,7 +181,12 @@ def _tls(connection: Connection) -> Step:
         return Step("tls", None, "Plain http, allowed for this host by the operator of Gatehouse.")
     certificate = outbound.tls(connection.base_uri)
     until = certificate.expires_at.strftime("%-d %B %Y")
-    return Step("tls", True, f"{certificate.protocol}; certificate by {certificate.issuer}, valid until {until}.", ms=certificate.ms)
+    return Step(
+        "tls",
+        True,
+        f"{certificate.protocol}; certificate by {certificate.issuer}, valid until {until}.",
+        ms=certificate.ms,
+    )
 
 
 def _client(candidate: Candidate, *, by: Actor) -> Step:
@@ -272,4 +277,8 @@ def _is_expired(connection: Connection, answer: outbound.Answer) -> bool:
     if answer.status == 401:
         return True
     description = calls.failure(answer).description.lower()
-    return answer.status == 403 and "access token" in description and ("expired" in description or "revoked" in description)
+    return (
+        answer.status == 403
+        and "access token" in description
+        and ("expired" in description or "revoked" in description)
+    )

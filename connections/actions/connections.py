@@ -30,7 +30,11 @@ def values(connection: Connection) -> dict[str, Any]:
 def places(connection: Connection) -> tuple[str, ...]:
     """The hosts that this connection's tokens may be sent to, and the client they were issued to."""
     hosts = (connection.base_uri, connection.token_url)
-    return (*(outbound.host_port(url) if url else "" for url in hosts), str(connection.oauth_client_id), connection.auth_type)
+    return (
+        *(outbound.host_port(url) if url else "" for url in hosts),
+        str(connection.oauth_client_id),
+        connection.auth_type,
+    )
 
 
 @transaction.atomic
@@ -84,8 +88,10 @@ def delete(connection: Connection, *, by: Actor) -> None:
 def set_status(connection: Connection, status: Status, failure: dict[str, Any] | None, *, by: Actor) -> None:
     """Online, or offline with the failure that says why. Writes an event only when the status changes."""
     now = timezone.now()
-    moved = Connection.objects.filter(pk=connection.pk).exclude(status=status).update(
-        status=status, failure=failure, status_since=now
+    moved = (
+        Connection.objects.filter(pk=connection.pk)
+        .exclude(status=status)
+        .update(status=status, failure=failure, status_since=now)
     )
     if moved:
         events.record(by=by, action=f"connection.{status}", about=connection, failure=failure)
@@ -98,5 +104,3 @@ def _bind_secret(connection: Connection, *, by: Actor) -> None:
     client: OAuthClient | None = connection.oauth_client
     if client is not None and connection.token_url:
         clients.bind_host(client, outbound.host_port(connection.token_url), by=by)
-
-

@@ -33,14 +33,25 @@ class SecretHostError(ActionError):
     """A client's secret may not be posted to this host."""
 
     def __init__(self, host: str, allowed: list[str]) -> None:
-        may = f"only to {', '.join(allowed)}, not to {host}" if allowed else f"to {host} only when that host is on its list"
-        super().__init__(f"This client's secret may go {may}. Add the host with the pencil; that needs the secret again.")
+        may = (
+            f"only to {', '.join(allowed)}, not to {host}"
+            if allowed
+            else f"to {host} only when that host is on its list"
+        )
+        super().__init__(
+            f"This client's secret may go {may}. Add the host with the pencil; that needs the secret again."
+        )
         self.host = host
         self.allowed = allowed
 
 
 Code = Literal[
-    "not_authorized_yet", "reauthorization_required", "client_rejected", "secret_unreadable", "provider_unavailable", "misconfigured"
+    "not_authorized_yet",
+    "reauthorization_required",
+    "client_rejected",
+    "secret_unreadable",
+    "provider_unavailable",
+    "misconfigured",
 ]
 
 

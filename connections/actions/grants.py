@@ -33,7 +33,11 @@ from connections.sealing import Sealed, SealError
 MIN_VALID = 60  # seconds an access token must still be good to be handed out
 LEASE = timedelta(seconds=60)  # longer than any answer may take (outbound's deadline)
 WAIT = 45  # seconds a caller waits for another's refresh
-BACK_OFF = {"transient": (5, 1800), "client": (6 * 3600, 6 * 3600), "misconfigured": (6 * 3600, 6 * 3600)}  # first, longest
+BACK_OFF = {
+    "transient": (5, 1800),
+    "client": (6 * 3600, 6 * 3600),
+    "misconfigured": (6 * 3600, 6 * 3600),
+}  # first, longest
 MAX_LIFETIME = 10 * 365 * 86400
 
 CODES: dict[str, Code] = {
@@ -118,7 +122,9 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
 def _take_lease(grant: Grant, owner: str) -> bool:
     now = timezone.now()
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
-    mine = Grant.objects.filter(free, pk=grant.pk, generation=grant.generation, is_refused=grant.is_refused, retry_at=grant.retry_at)
+    mine = Grant.objects.filter(
+        free, pk=grant.pk, generation=grant.generation, is_refused=grant.is_refused, retry_at=grant.retry_at
+    )
     return bool(mine.update(lease_owner=owner, lease_expires_at=now + LEASE))
 
 
@@ -224,12 +230,16 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
 def _back_off(error: OAuthError, failures: int) -> float:
     first, longest = BACK_OFF[error.kind]
     wait = min(first * 2 ** min(failures, 20), longest) * random.uniform(0.75, 1.25)  # noqa: S311  jitter
-    return max(wait, min(error.retry_after or 0, 86400))
+    return max(float(wait), min(error.retry_after or 0, 86400))
 
 
 def token_failure(error: OAuthError) -> Failure:
     return Failure(
-        error=error.error, description=error.description, status=error.status, request_id=error.request_id, where="token"
+        error=error.error,
+        description=error.description,
+        status=error.status,
+        request_id=error.request_id,
+        where="token",
     )
 
 
@@ -267,4 +277,3 @@ def drop(connection: Connection, *, by: Actor) -> None:
     if Grant.objects.filter(connection=connection).delete()[0]:
         connections.set_status(connection, Status.DRAFT, None, by=by)
         events.record(by=by, action="grant.drop", about=connection, reason="asked for")
-

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
+from django.core import signing
 from django.db import IntegrityError, transaction
 
 from connections.actions import events
 from connections.actions.errors import ActionError
 from connections.models import Actor, Membership, Role, Team, User
 
+SETUP = "gatehouse.setup"
 FIRST_TEAM = uuid.uuid5(uuid.NAMESPACE_URL, "gatehouse:first-team")
+
+
+def setup_token() -> str:
+    """For the setup link. It works for a week, and only while nobody has set up Gatehouse."""
+    return signing.dumps("setup", salt=SETUP)
+
+
+def check_setup_token(token: str) -> None:
+    """Raises ActionError for a token that is not ours or too old."""
+    try:
+        signing.loads(token, salt=SETUP, max_age=settings.SETUP_LINK_SECONDS)
+    except signing.BadSignature:
+        text = "It is incomplete or too old. manage.py setup_link, or a restart, prints a new one."
+        raise ActionError(text) from None
+
+
+def setup_link() -> str:
+    return f"{settings.PUBLIC_URL}/setup/{setup_token()}/"
 
 
 def is_set_up() -> bool:

@@ -5,6 +5,7 @@ A new application is one file with an `APPLICATION` in it and its line in `_APPL
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from connections.applications import (
@@ -25,6 +26,7 @@ from connections.applications.application import (
     Region,
     TestCall,
     TokenPlacement,
+    host_of,
 )
 
 __all__ = [
@@ -39,6 +41,7 @@ __all__ = [
     "TokenPlacement",
     "available",
     "get",
+    "recognise",
     "sign_in_page",
 ]
 
@@ -78,3 +81,50 @@ def sign_in_page(url: str, *, simulator_url: str = "") -> str:
     if simulator_url and (host, port) == (simulator.hostname, simulator.port):
         return f"{simulator_url.rstrip('/')}/auth/o2/token"
     return ""
+
+
+def recognise(
+    application: Application, *, base_uri: str, authorization_url: str, simulator_url: str = ""
+) -> Application:
+    """The application with what its addresses tell of it.
+
+    A plain HTTP connection that is pointed at Amazon's Selling Partner API, as Amazon's help articles for HTTP connections
+    have it, must still send the token where Amazon reads it and ask for consent in Amazon's way.
+    """
+    if application.slug != http.APPLICATION.slug:
+        return application
+    vendor = amazon_vendor_central.APPLICATION
+    simulator = amazon_simulator.at(simulator_url) if simulator_url else None
+    hosts = {host_of(uri) for region in vendor.regions for uri in (region.base_uri, region.sandbox_base_uri)}
+    known = application
+    if host_of(base_uri) in hosts:
+        known = _calling_like(known, vendor)
+    elif simulator and host_of(base_uri) == host_of(simulator_url):
+        known = _calling_like(known, simulator)
+    if urlsplit(authorization_url).path.rstrip("/") == "/apps/authorize/consent":
+        known = replace(
+            known,
+            consent=vendor.consent,
+            code_param=vendor.code_param,
+            identity_param=vendor.identity_param,
+            asks_application_id=True,
+            offers_draft=True,
+            rotates_refresh_tokens=False,
+        )
+    return known
+
+
+def _calling_like(application: Application, other: Application) -> Application:
+    return replace(
+        application,
+        placement=other.placement,
+        user_agent=other.user_agent,
+        call=other.call,
+        sandbox_call=other.sandbox_call,
+        grantless_calls=other.grantless_calls,
+        regions=other.regions,
+        rules=other.rules,
+        scopes=other.scopes,
+        authorization_lifetime_days=other.authorization_lifetime_days,
+        client_secret_lifetime_days=other.client_secret_lifetime_days,
+    )

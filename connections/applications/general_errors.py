@@ -6,6 +6,7 @@ The tables name the provider they are given and nothing else; what one provider 
 from __future__ import annotations
 
 from connections.applications.application import Explanation, Rule, explained
+from connections.applications.state_errors import state_rules
 from connections.applications.transport_errors import at_start, transport_rules, trouble
 
 _CLIENT = "the pencil beside OAuth 2.0 client"
@@ -14,6 +15,7 @@ _CLIENT = "the pencil beside OAuth 2.0 client"
 def general_rules(provider: str) -> tuple[Rule, ...]:
     """Every rule for a provider called `provider` in mid-sentence, most particular first. The last matches anything."""
     return (
+        *state_rules(provider),
         *transport_rules(provider, where="token", field="Access token URL"),
         *transport_rules(provider, where="call", field="Base URI"),
         *_consent(provider),

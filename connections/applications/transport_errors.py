@@ -5,7 +5,12 @@ from __future__ import annotations
 from connections.applications.application import Explanation, Rule, Where, explained
 
 # Further names for one and the same code.
-_ALSO = {"redirected": ("redirect",), "refused_address": ("address_refused",)}
+_ALSO = {
+    "redirected": ("redirect",),
+    "refused_address": ("address_refused",),
+    "tls": ("untrusted_certificate",),
+    "broken": ("broken_answer",),
+}
 
 
 def transport_rules(provider: str, *, where: Where, field: str) -> tuple[Rule, ...]:

@@ -34,13 +34,16 @@ class ClientForm(forms.Form):
     id = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args: Any, client: OAuthClient | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="client_%s", **kwargs)  # the drawer lies over a pane that has a name and an id of its own
+        kwargs["auto_id"] = "client_%s"  # the drawer lies over a pane that has a name and an id of its own
+        super().__init__(*args, **kwargs)
         self.client = client
         self.keeps_secret = bool(client and client.client_secret and client.client_secret.readable)
         secret = self.fields["client_secret"]
         secret.required = not self.keeps_secret
         if self.keeps_secret:
-            secret.help_text = "One is stored. Leave this blank to keep it. It is encrypted with AES-256 and never shown again."
+            secret.help_text = (
+                "One is stored. Leave this blank to keep it. It is encrypted with AES-256 and never shown again."
+            )
         elif client:
             secret.help_text = "The stored secret can no longer be read. Enter it again."
         else:
@@ -57,7 +60,10 @@ class ClientForm(forms.Form):
     @property
     def values(self) -> dict[str, Any]:
         """What the actions take, apart from id and version."""
-        return {name: self.cleaned_data[name] for name in ("name", "client_id", "client_secret", "application_id", "secret_hosts")}
+        return {
+            name: self.cleaned_data[name]
+            for name in ("name", "client_id", "client_secret", "application_id", "secret_hosts")
+        }
 
     @property
     def trimmed(self) -> list[str]:

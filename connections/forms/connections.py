@@ -59,14 +59,25 @@ class ConnectionForm(ModelForm):
 
     name = LineField(label="Name", max_length=100)
     base_uri = UrlField(label="Base URI", max_length=2000, help_text="Every call starts with it.")
-    headers = HeadersField(label="HTTP headers", required=False, help_text="Sent with every call. Nothing secret: they are shown here.")
-    authorization_url = UrlField(label="Authorization URL", max_length=2000, help_text="The provider’s page where you agree.")
-    token_url = UrlField(label="Access token URL", max_length=2000, help_text="Where Gatehouse exchanges the code and refreshes tokens.")
+    headers = HeadersField(
+        label="HTTP headers", required=False, help_text="Sent with every call. Nothing secret: they are shown here."
+    )
+    authorization_url = UrlField(
+        label="Authorization URL", max_length=2000, help_text="The provider’s page where you agree."
+    )
+    token_url = UrlField(
+        label="Access token URL", max_length=2000, help_text="Where Gatehouse exchanges the code and refreshes tokens."
+    )
     scope = LineField(label="Scope", max_length=2000, required=False, help_text="Separated by blanks.")
     ping_path = LineField(
-        label="Relative URI", max_length=2000, required=False, help_text="Appended to the base URI. Empty: the usual call of this application."
+        label="Relative URI",
+        max_length=2000,
+        required=False,
+        help_text="Appended to the base URI. Empty: the usual call of this application.",
     )
-    ping_body = forms.CharField(label="HTTP request body", required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 4}))
+    ping_body = forms.CharField(
+        label="HTTP request body", required=False, max_length=100_000, widget=forms.Textarea(attrs={"rows": 4})
+    )
     refresh_token = SecretField(
         label="I already have a refresh token",
         required=False,
@@ -75,14 +86,18 @@ class ConnectionForm(ModelForm):
     )
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
     id = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    filled_for = forms.CharField(required=False, widget=forms.HiddenInput)  # region:marketplace that the URLs were filled for
+    filled_for = forms.CharField(
+        required=False, widget=forms.HiddenInput
+    )  # region:marketplace that the URLs were filled for
 
     class Meta:
         model = Connection
         fields = [name for names in SECTIONS.values() for name in names if name != "refresh_token"]
         widgets = {"pkce": forms.Select, "region": forms.Select, "marketplace": forms.Select}
 
-    def __init__(self, data: Any = None, *, by: Actor, application: Application, instance: Connection, **kwargs: Any) -> None:
+    def __init__(
+        self, data: Any = None, *, by: Actor, application: Application, instance: Connection, **kwargs: Any
+    ) -> None:
         super().__init__(data, instance=instance, **kwargs)
         self.by, self.application = by, application
         self.carried: dict[str, str] = {}  # typed in fields that do not apply now; kept for when they do again
@@ -96,10 +111,16 @@ class ConnectionForm(ModelForm):
     def first_values(cls, application: Application, query: Mapping[str, str]) -> dict[str, Any]:
         """What a new pane starts with: the application's values, and over them the query string's. Secrets never."""
         known = [*cls.base_fields]
-        given = {name: value for name, value in query.items() if name in known and name not in ("refresh_token", "version", "id", "filled_for")}
+        given = {
+            name: value
+            for name, value in query.items()
+            if name in known and name not in ("refresh_token", "version", "id", "filled_for")
+        }
         values: dict[str, Any] = {**application.initial, **given}
         if "headers" in given:
-            values["headers"] = cls.base_fields["headers"].widget.value_from_datadict({"headers": given["headers"]}, {}, "headers")
+            values["headers"] = cls.base_fields["headers"].widget.value_from_datadict(
+                {"headers": given["headers"]}, {}, "headers"
+            )
         values["draft_application"] = str(values.get("draft_application", "")).lower() in ("1", "true", "on", "yes")
         return values | _refilled(application, values, "", set(given))
 
@@ -108,7 +129,9 @@ class ConnectionForm(ModelForm):
         """The pane for what is typed so far, not judged yet: fields follow the choices, region and marketplace fill the URLs."""
         typed: dict[str, Any] = {}
         for name, field in cls.base_fields.items():
-            if name == "refresh_token" or field.widget.value_omitted_from_data(data, {}, name) and name != "draft_application":
+            if name == "refresh_token" or (
+                field.widget.value_omitted_from_data(data, {}, name) and name != "draft_application"
+            ):
                 continue
             typed[name] = field.widget.value_from_datadict(data, {}, name)
         typed |= _refilled(application, typed, str(typed.get("filled_for") or ""), set())
@@ -120,6 +143,16 @@ class ConnectionForm(ModelForm):
                 typed[name] = value
         return cls(None, by=by, application=application, instance=instance, initial=typed)
 
+    @property
+    def provider(self) -> Application:
+        """The application with what the addresses typed here tell of it."""
+        return applications.recognise(
+            self.application,
+            base_uri=self._value("base_uri"),
+            authorization_url=self._value("authorization_url"),
+            simulator_url=settings.SIMULATOR_URL,
+        )
+
     def _value(self, name: str) -> str:
         if self.is_bound and name in self.fields:
             return str(self.fields[name].widget.value_from_datadict(self.data, self.files, name) or "")
@@ -129,13 +162,18 @@ class ConnectionForm(ModelForm):
         fields, application = self.fields, self.application
         regions = [(region.slug, region.name) for region in application.regions]
         fields["region"] = forms.ChoiceField(label="Region", choices=regions, help_text="Fills the base URI.")
-        markets = [(market.code, f"{market.name} ({market.code})") for market in application.marketplaces_in(self._value("region"))]
+        markets = [
+            (market.code, f"{market.name} ({market.code})")
+            for market in application.marketplaces_in(self._value("region"))
+        ]
         chosen = application.marketplace(self._value("marketplace"))
         fields["marketplace"] = forms.ChoiceField(
             label="Marketplace", choices=markets, help_text=(chosen and chosen.note) or "Fills the authorization URL."
         )
         client = forms.ModelChoiceField(
-            OAuthClient.objects.visible_to(self.by).order_by("name", "id"), label="OAuth 2.0 client", empty_label="Choose a client…"
+            OAuthClient.objects.visible_to(self.by).order_by("name", "id"),
+            label="OAuth 2.0 client",
+            empty_label="Choose a client…",
         )
         client.error_messages["invalid_choice"] = "Choose one of your team’s clients."
         fields["oauth_client"] = client
@@ -144,9 +182,15 @@ class ConnectionForm(ModelForm):
             assert isinstance(field, forms.ChoiceField)
             field.required = True
             field.choices = [choice for choice in field.choices if choice[0]]  # type: ignore[union-attr, misc, index]
-        fields["draft_application"].help_text = "Leave it on while the app is a draft, and for vendor authorizations that Amazon refuses otherwise."
+        fields[
+            "draft_application"
+        ].help_text = (
+            "Leave it on while the app is a draft, and for vendor authorizations that Amazon refuses otherwise."
+        )
         if self.application.vendor:
-            fields["scope"].help_text = "Only for grant type Client credentials." if application.consent == "spapi" else "Separated by blanks."
+            fields["scope"].help_text = (
+                "Only for grant type Client credentials." if application.consent == "spapi" else "Separated by blanks."
+            )
 
     def _leave_out(self) -> None:
         """Drop the fields that do not apply, remembering what was typed in them."""
@@ -156,7 +200,7 @@ class ConnectionForm(ModelForm):
         gone = {
             "region": not application.regions,
             "marketplace": not application.marketplaces or not has_consent,
-            "draft_application": not application.offers_draft,
+            "draft_application": not self.provider.offers_draft,
             "refresh_token": not application.offers_paste,
             "ping_body": self._value("ping_method") not in ("POST", "PUT"),
             "scope": application.consent == "spapi" and has_consent,
@@ -194,7 +238,7 @@ class ConnectionForm(ModelForm):
 
     @property
     def scope_presets(self) -> tuple[applications.Choice, ...]:
-        return self.application.scopes
+        return self.provider.scopes
 
     @property
     def client(self) -> OAuthClient | None:
@@ -208,20 +252,29 @@ class ConnectionForm(ModelForm):
         url: str = self.cleaned_data["token_url"]
         if offer := applications.sign_in_page(url, simulator_url=settings.SIMULATOR_URL):
             raise forms.ValidationError(
-                f"This is Amazon’s sign-in page, where a person signs in. Tokens come from {offer}.", code="sign_in_page"
+                f"This is Amazon’s sign-in page, where a person signs in. Tokens come from {offer}.",
+                code="sign_in_page",
             )
         return url
 
     def clean_refresh_token(self) -> str:
-        token, error = self.application.check_refresh_token(self.cleaned_data.get("refresh_token", ""))
+        token, error = self.provider.check_refresh_token(self.cleaned_data.get("refresh_token", ""))
         if error:
             raise forms.ValidationError(error, code="refresh_token")
         return token
 
     def clean_ping_path(self) -> str:
         path: str = self.cleaned_data["ping_path"]
-        if "://" in path or path.startswith(("//", "\\")) or "\\" in path or "#" in path or ".." in path.split("?")[0].split("/"):
-            raise forms.ValidationError("Give only the part after the base URI, such as /v1/orders?limit=1.", code="path")
+        if (
+            "://" in path
+            or path.startswith(("//", "\\"))
+            or "\\" in path
+            or "#" in path
+            or ".." in path.split("?")[0].split("/")
+        ):
+            raise forms.ValidationError(
+                "Give only the part after the base URI, such as /v1/orders?limit=1.", code="path"
+            )
         return path
 
     def clean(self) -> dict[str, Any]:
@@ -230,18 +283,21 @@ class ConnectionForm(ModelForm):
         client = cleaned.get("oauth_client")
         if client and not (client.client_secret and client.client_secret.readable):
             self.add_error("oauth_client", "This client needs its secret again. Enter it with the pencil.")
-        if client and self.needs_consent and self.application.asks_application_id and not client.application_id:
-            if not cleaned.get("refresh_token"):
-                self.add_error("oauth_client", "This client has no Application ID, which Amazon’s consent page needs. Add it with the pencil.")
-        if cleaned.get("grant_type") == GrantType.CLIENT_CREDENTIALS and self.application.consent == "spapi" and not cleaned.get("scope"):
-            if "scope" not in self.errors:
-                self.add_error("scope", "Amazon gives such tokens only for a scope. Choose one below.")
+        is_consent_unnamed = (
+            self.needs_consent and self.provider.asks_application_id and not cleaned.get("refresh_token")
+        )
+        if client and is_consent_unnamed and not client.application_id:
+            text = "This client has no Application ID, which Amazon’s consent page needs. Add it with the pencil."
+            self.add_error("oauth_client", text)
+        is_grantless = cleaned.get("grant_type") == GrantType.CLIENT_CREDENTIALS and self.provider.consent == "spapi"
+        if is_grantless and not cleaned.get("scope") and "scope" not in self.errors:
+            self.add_error("scope", "Amazon gives such tokens only for a scope. Choose one below.")
         if client and cleaned.get("token_url"):
             self._check_secret_host(client, cleaned["token_url"])
         return cleaned
 
     def _check_headers(self, cleaned: dict[str, Any]) -> None:
-        placed = self.application.placement.name.lower()
+        placed = self.provider.placement.name.lower()
         for name, _ in cleaned.get("headers") or []:
             if self.is_oauth2 and name.lower() == placed:
                 self.add_error("headers", f"Gatehouse sends the access token in {name}. Leave it out here.")

@@ -13,7 +13,9 @@ from connections.models import User
 
 
 class SetupForm(forms.Form):
-    team_name = LineField(label="Team name", max_length=100, help_text="Connections belong to the team. You can rename it later.")
+    team_name = LineField(
+        label="Team name", max_length=100, help_text="Connections belong to the team. You can rename it later."
+    )
     email = forms.EmailField(label="Email", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
         label="Password",

@@ -76,10 +76,17 @@ class Connection(models.Model):
     base_uri = models.CharField("Base URI", max_length=2000)
     headers = models.JSONField("HTTP headers", default=list, blank=True)  # [[name, value], …]
     media_type = models.CharField("Media type", max_length=20, choices=MediaType.choices, default=MediaType.JSON)
-    auth_type = models.CharField("Authentication type", max_length=20, choices=AuthType.choices, default=AuthType.OAUTH2)
+    auth_type = models.CharField(
+        "Authentication type", max_length=20, choices=AuthType.choices, default=AuthType.OAUTH2
+    )
 
     oauth_client = models.ForeignKey(
-        OAuthClient, on_delete=models.PROTECT, null=True, blank=True, related_name="connections", verbose_name="OAuth 2.0 client"
+        OAuthClient,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="connections",
+        verbose_name="OAuth 2.0 client",
     )
     grant_type = models.CharField("Grant type", max_length=30, choices=GrantType.choices, blank=True)
     client_authentication = models.CharField(
@@ -120,7 +127,17 @@ class Connection(models.Model):
 
     @property
     def provider(self) -> Application:
-        """What is particular about its provider. An application that is gone is treated as any HTTP API."""
+        """What is particular about its provider, as its application and its addresses tell."""
+        return applications.recognise(
+            self.chosen_application,
+            base_uri=self.base_uri,
+            authorization_url=self.authorization_url,
+            simulator_url=settings.SIMULATOR_URL,
+        )
+
+    @property
+    def chosen_application(self) -> Application:
+        """The application it was created as; one that is gone is treated as any HTTP API."""
         known = applications.available(simulator_url=settings.SIMULATOR_URL)
         return known.get(self.application) or known["http"]
 

@@ -65,16 +65,6 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.number} {self.action} by {self.actor}"
 
-    def computed_hash(self) -> str:
-        """SHA-256 over the hash before and everything told here, in hex."""
-        told: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("number", "actor", "action", "object_type", "object_id", "object_name", "address", "user_agent", "detail")
-        }
-        told |= {"team": str(self.team_id), "at": self.at.isoformat()}
-        text = json.dumps(told, sort_keys=True, separators=(",", ":"), cls=DjangoJSONEncoder)
-        return hashlib.sha256((self.previous_hash + text).encode()).hexdigest()
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         if not self._state.adding:
             self._refuse()
@@ -85,3 +75,23 @@ class Event(models.Model):
 
     def _refuse(self) -> NoReturn:
         raise TypeError("Events are only ever added.")
+
+    def computed_hash(self) -> str:
+        """SHA-256 over the hash before and everything told here, in hex."""
+        told: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in (
+                "number",
+                "actor",
+                "action",
+                "object_type",
+                "object_id",
+                "object_name",
+                "address",
+                "user_agent",
+                "detail",
+            )
+        }
+        told |= {"team": str(self.team_id), "at": self.at.isoformat()}
+        text = json.dumps(told, sort_keys=True, separators=(",", ":"), cls=DjangoJSONEncoder)
+        return hashlib.sha256((self.previous_hash + text).encode()).hexdigest()

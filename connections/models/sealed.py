@@ -10,7 +10,6 @@ from django.db.models.query_utils import DeferredAttribute
 
 from connections.sealing import Context, Sealed
 
-
 if TYPE_CHECKING:
     TextField = models.TextField[Any, Any]
 else:
@@ -51,6 +50,8 @@ class SealedField(TextField):
     """
 
     descriptor_class = SealedAttribute
+    _pyi_private_set_type: Any
+    _pyi_private_get_type: Any
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs["null"] = kwargs["blank"] = True

@@ -65,10 +65,8 @@ class Application:
             fault = self.state.take_fault(request.path)
             if fault and fault.delay_ms:
                 self.state.sleep(fault.delay_ms / 1000)
-            if fault and fault.status is not None:
-                response = faults.answer(fault, request.path)
-            else:
-                response = self._usual(request)
+            is_answered = fault is not None and fault.status is not None
+            response = faults.answer(fault, request.path) if fault and is_answered else self._usual(request)
         except HTTPException as error:
             call.status = error.code
             raise

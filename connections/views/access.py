@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
@@ -19,7 +19,7 @@ P = ParamSpec("P")
 class Request(HttpRequest):
     """A request of somebody who is signed in and in a team."""
 
-    user: User  # type: ignore[assignment]
+    user: User
     htmx: HtmxDetails
     membership: Membership
     team: Team
@@ -45,9 +45,13 @@ class CurrentTeam:
 def _membership(request: HttpRequest) -> Membership | None:
     if not request.user.is_authenticated:
         return None
-    memberships = Membership.objects.select_related("team", "user").filter(user_id=request.user.pk, user__is_active=True)
+    memberships = Membership.objects.select_related("team", "user").filter(
+        user_id=request.user.pk, user__is_active=True
+    )
     chosen = request.session.get("team")
-    return (memberships.filter(team_id=chosen).first() if chosen else None) or memberships.order_by("joined_at", "pk").first()
+    return (memberships.filter(team_id=chosen).first() if chosen else None) or memberships.order_by(
+        "joined_at", "pk"
+    ).first()
 
 
 def actor_for(request: HttpRequest, membership: Membership) -> Actor:
@@ -73,7 +77,9 @@ def _allowed(may: Callable[[Actor], bool], view: View[P]) -> View[P]:
             raise PermissionDenied("You are signed in, but you belong to no team. Ask an owner to invite you.")
         if not may(request.actor):
             role = request.membership.level.label
-            raise PermissionDenied(f"Your role in {request.team} is {role}. Ask an owner or administrator to do this, or to change your role.")
+            raise PermissionDenied(
+                f"Your role in {request.team} is {role}. Ask an owner or administrator to do this, or to change your role."
+            )
         return view(request, *args, **kwargs)
 
-    return guarded
+    return cast(View[P], guarded)

@@ -22,6 +22,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 def record_sign_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
     for membership in Membership.objects.select_related("team", "user").filter(user=user):
         by = Actor.member(
-            membership, address=request.META.get("REMOTE_ADDR", "")[:45], user_agent=request.headers.get("User-Agent", "")
+            membership,
+            address=request.META.get("REMOTE_ADDR", "")[:45],
+            user_agent=request.headers.get("User-Agent", ""),
         )
         events.record(by=by, action="user.sign_in", about=user)

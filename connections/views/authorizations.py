@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -22,10 +22,22 @@ from connections.views.connections import go, send_to_provider
 from connections.views.sessions import session_secret
 
 SENTENCES = {
-    "missing_state": ("This link is incomplete", "The provider’s answer came without its state, so Gatehouse cannot tell what it belongs to."),
-    "unknown_state": ("This answer belongs to nothing here", "No authorization with this state was started here, or it was so long ago that it is gone."),
-    "other_browser": ("This answer is somebody else’s", "The authorization was started by another person or in another browser session."),
-    "signed_out": ("You are signed out", "You were signed out while you were at the provider, so nothing was taken in."),
+    "missing_state": (
+        "This link is incomplete",
+        "The provider’s answer came without its state, so Gatehouse cannot tell what it belongs to.",
+    ),
+    "unknown_state": (
+        "This answer belongs to nothing here",
+        "No authorization with this state was started here, or it was so long ago that it is gone.",
+    ),
+    "other_browser": (
+        "This answer is somebody else’s",
+        "The authorization was started by another person or in another browser session.",
+    ),
+    "signed_out": (
+        "You are signed out",
+        "You were signed out while you were at the provider, so nothing was taken in.",
+    ),
     "no_longer_allowed": ("You may not do this any more", "Your role in the team has changed since you began."),
     "used": ("This answer was already used", "Each authorization works once."),
 }
@@ -36,7 +48,7 @@ AGAIN = "Nothing was changed. Open the connection and press Save & authorize aga
 @pane.provider_form
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def connection_authorize(request: Request, id: uuid.UUID) -> HttpResponse:
+def connection_authorize(request: Request, id: uuid.UUID) -> HttpResponseBase:
     """POST starts; GET tells how the newest attempt stands."""
     connection = pane.connection_or_404(request, id)
     if request.method == "POST":
@@ -67,7 +79,11 @@ def _callback(request: Request) -> HttpResponse:
     secret = session_secret(request)
     try:
         attempt = authorizations.find(request.GET.dict(), user=request.user, session_secret=secret)
-        membership = Membership.objects.select_related("team", "user").filter(team=attempt.connection.team, user=request.user).first()
+        membership = (
+            Membership.objects.select_related("team", "user")
+            .filter(team=attempt.connection.team, user=request.user)
+            .first()
+        )
         if membership is None or not membership.level.may_manage:
             return _sentence(request, "no_longer_allowed")
         by = actor_for(request, membership)
@@ -84,7 +100,12 @@ def _outcome(request: Request, attempt: AuthorizationAttempt) -> HttpResponse:
     if not attempt.in_popup:
         return redirect("connection_edit", attempt.connection_id)
     explanation = pane.explain_attempt(attempt.connection, attempt)
-    context = {"attempt": attempt, "connection": attempt.connection, "explanation": explanation, "failure": attempt.failure}
+    context = {
+        "attempt": attempt,
+        "connection": attempt.connection,
+        "explanation": explanation,
+        "failure": attempt.failure,
+    }
     response = render(request, "oauth/oauth_callback.html", context)
     response.has_form = attempt.state == AttemptState.CONFIRMING  # type: ignore[attr-defined]
     return response
@@ -92,7 +113,12 @@ def _outcome(request: Request, attempt: AuthorizationAttempt) -> HttpResponse:
 
 def _sentence(request: Request, code: str, *, url: str = "", action: str = "") -> HttpResponse:
     title, meaning = SENTENCES[code]
-    return render(request, "oauth/refused.html", {"title": title, "text": f"{meaning} {AGAIN}", "url": url, "action": action}, status=400)
+    return render(
+        request,
+        "oauth/refused.html",
+        {"title": title, "text": f"{meaning} {AGAIN}", "url": url, "action": action},
+        status=400,
+    )
 
 
 @manager
@@ -119,7 +145,9 @@ def authorization_cancel(request: Request, id: uuid.UUID) -> HttpResponse:
 
 def _confirming(request: Request, id: uuid.UUID) -> AuthorizationAttempt:
     connection = pane.connection_or_404(request, id)
-    attempts = AuthorizationAttempt.objects.select_related("connection").filter(connection=connection, started_by=request.user)
+    attempts = AuthorizationAttempt.objects.select_related("connection").filter(
+        connection=connection, started_by=request.user
+    )
     wanted = request.POST.get("attempt", "")
     try:
         return get_object_or_404(attempts, pk=uuid.UUID(wanted)) if wanted else attempts.latest("started_at")
@@ -137,7 +165,11 @@ def _after_question(request: Request, attempt: AuthorizationAttempt) -> HttpResp
 
 def _status(request: Request, id: uuid.UUID) -> HttpResponse:
     connection = pane.connection_or_404(request, id)
-    context = {"connection": connection, "authorization": pane.authorization_context(connection), "may_manage": request.actor.may_manage}
+    context = {
+        "connection": connection,
+        "authorization": pane.authorization_context(connection),
+        "may_manage": request.actor.may_manage,
+    }
     return render(request, "connections/connection_authorize.html" + pane.fragment(request, "authorization"), context)
 
 
@@ -152,21 +184,35 @@ def oauth_login(request: Request) -> HttpResponse:
     connection, and goes back there with our state.
     """
     given = request.POST if request.method == "POST" else request.GET
-    login = {name: given.get(name, "")[:2000] for name in ("amazon_callback_uri", "amazon_state", "selling_partner_id", "version")}
+    login = {
+        name: given.get(name, "")[:2000]
+        for name in ("amazon_callback_uri", "amazon_state", "selling_partner_id", "version")
+    }
     candidates = [c for c in _authorizable(request) if c.provider.allows_login_callback(login["amazon_callback_uri"])]
     is_from_amazon = bool(login["amazon_state"]) and any(
         application.allows_login_callback(login["amazon_callback_uri"]) for application in pane.known_applications()
     )
     if not is_from_amazon:
         title = "This is not a link from Amazon"
-        text = "Amazon opens this page with an address of its own to return to, and this one is missing or leads elsewhere. Nothing was changed."
+        text = (
+            "Amazon opens this page with an address of its own to return to, and this one is missing or leads elsewhere. "
+            "Nothing was changed."
+        )
         return render(request, "oauth/refused.html", {"title": title, "text": text}, status=400)
     if request.method == "POST":
         chosen = next((c for c in candidates if str(c.pk) == request.POST.get("connection")), None)
         if chosen is not None:
             return send_to_provider(request, chosen, login)
-    known = [c for c in candidates if getattr(getattr(c, "grant", None), "upstream_identity", "") == login["selling_partner_id"]]
-    context = {"login": login, "candidates": candidates, "chosen": known[0].pk if known and login["selling_partner_id"] else None}
+    known = [
+        c
+        for c in candidates
+        if getattr(getattr(c, "grant", None), "upstream_identity", "") == login["selling_partner_id"]
+    ]
+    context = {
+        "login": login,
+        "candidates": candidates,
+        "chosen": known[0].pk if known and login["selling_partner_id"] else None,
+    }
     return render(request, "oauth/oauth_login.html", context, status=422 if request.method == "POST" else 200)
 
 

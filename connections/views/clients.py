@@ -58,7 +58,11 @@ def client_create(request: Request) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def client_edit(request: Request, id: uuid.UUID) -> HttpResponse:
     client = get_object_or_404(OAuthClient.objects.visible_to(request.actor), pk=id)
-    form = ClientForm(request.POST or None, client=client, initial=actions.values(client) | {"version": client.version, "id": client.pk})
+    form = ClientForm(
+        request.POST or None,
+        client=client,
+        initial=actions.values(client) | {"version": client.version, "id": client.pk},
+    )
     if not form.is_valid():
         return _answer(request, form, client, status=422 if form.is_bound else 200)
     version = form.cleaned_data["version"] or (0 if "version" in request.POST else client.version)
@@ -117,8 +121,12 @@ def _pane(request: Request) -> str:
         return ""
 
 
-def _answer(request: Request, form: ClientForm, client: OAuthClient | None, *, status: int = 200, **more: Any) -> HttpResponse:
-    application = applications.get(request.GET.get("application") or request.POST.get("application") or "", simulator_url=settings.SIMULATOR_URL)
+def _answer(
+    request: Request, form: ClientForm, client: OAuthClient | None, *, status: int = 200, **more: Any
+) -> HttpResponse:
+    application = applications.get(
+        request.GET.get("application") or request.POST.get("application") or "", simulator_url=settings.SIMULATOR_URL
+    )
     address = reverse("client_edit", args=[client.pk]) if client else reverse("client_create")
     context = {"form": form, "client": client, "pane": _pane(request), "application": application, "address": address,
                "trimmed": form.trimmed if form.is_bound and form.is_valid() else []} | more  # fmt: skip
@@ -130,14 +138,24 @@ def _stale(request: Request, form: ClientForm, stale: StaleError) -> HttpRespons
     assert isinstance(current, OAuthClient)
     theirs, yours = actions.values(current), form.values
     differing = [
-        {"label": form.fields[name].label, "theirs": theirs[name], "yours": yours[name]} for name in theirs if theirs[name] != yours[name]
+        {"label": form.fields[name].label, "theirs": theirs[name], "yours": yours[name]}
+        for name in theirs
+        if theirs[name] != yours[name]
     ]
     if yours["client_secret"]:
-        differing.append({"label": "Client secret", "theirs": "not shown", "yours": "not shown; enter it again to save yours"})
+        differing.append(
+            {"label": "Client secret", "theirs": "not shown", "yours": "not shown; enter it again to save yours"}
+        )
     data = request.POST.copy()
     data["version"] = str(current.version)
     again = ClientForm(data, client=current)
-    return _answer(request, again, current, status=409, stale={"by": current.updated_by, "at": current.updated_at, "differing": differing})
+    return _answer(
+        request,
+        again,
+        current,
+        status=409,
+        stale={"by": current.updated_by, "at": current.updated_at, "differing": differing},
+    )
 
 
 def _saved(request: Request, client: OAuthClient, *, trimmed: list[str]) -> HttpResponse:

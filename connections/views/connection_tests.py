@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
-from django.shortcuts import redirect
 
 from connections.actions import connection_tests
 from connections.actions.connection_tests import Candidate, Step
@@ -32,7 +32,7 @@ def connection_test(request: Request, id: uuid.UUID) -> HttpResponseBase:
     connection = pane.connection_or_404(request, id)
     if request.method != "POST":
         return redirect("connection_edit", connection.pk)
-    form = ConnectionForm(by=request.actor, application=pane.application_of(connection), instance=connection)
+    form = ConnectionForm(by=request.actor, application=connection.chosen_application, instance=connection)
     return _stream(request, Candidate(connection, stored=connection), form, connection)
 
 
@@ -43,7 +43,9 @@ def connection_test(request: Request, id: uuid.UUID) -> HttpResponseBase:
 def connection_test_unsaved(request: Request) -> HttpResponseBase:
     """Test what is typed, saving nothing. A blank secret stands for the stored one."""
     connection, stored = _posted(request)
-    form = ConnectionForm(request.POST, by=request.actor, application=pane.application_of(connection), instance=connection)
+    form = ConnectionForm(
+        request.POST, by=request.actor, application=connection.chosen_application, instance=connection
+    )
     if not form.is_valid():
         return _invalid(request, form, stored or connection)
     typed = form.instance
@@ -58,7 +60,11 @@ def _posted(request: Request) -> tuple[Connection, Connection | None]:
         id = uuid.UUID(request.POST.get("id", ""))
     except ValueError:
         id = None
-    stored = Connection.objects.visible_to(request.actor).select_related("oauth_client").filter(pk=id).first() if id else None
+    stored = (
+        Connection.objects.visible_to(request.actor).select_related("oauth_client").filter(pk=id).first()
+        if id
+        else None
+    )
     if stored is not None:
         return Connection.objects.get(pk=stored.pk), stored
     application = pane.application_or_404(request.POST.get("application", "http"))
@@ -67,7 +73,11 @@ def _posted(request: Request) -> tuple[Connection, Connection | None]:
 
 def _invalid(request: Request, form: ConnectionForm, connection: Connection) -> HttpResponse:
     if _wants_steps(request):
-        problems = [{"label": form.fields[name].label, "errors": errors} for name, errors in form.errors.items() if name in form.fields]
+        problems = [
+            {"label": form.fields[name].label, "errors": errors}
+            for name, errors in form.errors.items()
+            if name in form.fields
+        ]
         return HttpResponse(render_to_string("connections/test.html#invalid", {"problems": problems}), status=422)
     return pane.answer(request, form, connection, status=422)
 
@@ -77,7 +87,9 @@ def _wants_steps(request: Request) -> bool:
     return request.headers.get("X-Steps") == "1"
 
 
-def _stream(request: Request, candidate: Candidate, form: ConnectionForm, connection: Connection) -> StreamingHttpResponse:
+def _stream(
+    request: Request, candidate: Candidate, form: ConnectionForm, connection: Connection
+) -> StreamingHttpResponse:
     steps = _steps(candidate, request)
     parts = steps if _wants_steps(request) else _within_page(request, form, connection, steps)
     response = StreamingHttpResponse(parts, content_type="text/html; charset=utf-8")

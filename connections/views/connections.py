@@ -6,9 +6,10 @@ import uuid
 from typing import Any
 from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -16,7 +17,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from connections import applications
-from connections.actions import authorizations, connections as actions, connection_tests, grants
+from connections.actions import authorizations, connection_tests, grants
+from connections.actions import connections as actions
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import ActionError, GrantError, SecretHostError, StaleError
 from connections.applications import Application
@@ -26,7 +28,6 @@ from connections.models.connections import AuthType
 from connections.views import pane
 from connections.views.access import Request, manager, member
 from connections.views.sessions import session_secret
-from django.conf import settings
 
 PAGE = 50
 SAVED = "Saved."
@@ -39,7 +40,11 @@ def connections(request: Request) -> HttpResponse:
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
     for connection in page.object_list:
         connection.problem = pane.problem_of(connection)
-    return render(request, "connections/connections.html" + pane.fragment(request, "connection-list"), {"page": page, "may_manage": request.actor.may_manage})
+    return render(
+        request,
+        "connections/connections.html" + pane.fragment(request, "connection-list"),
+        {"page": page, "may_manage": request.actor.may_manage},
+    )
 
 
 @manager
@@ -78,9 +83,9 @@ def connection_create(request: Request, application: str) -> HttpResponse:
 @pane.provider_form
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
-def connection_edit(request: Request, id: uuid.UUID) -> HttpResponse:
+def connection_edit(request: Request, id: uuid.UUID) -> HttpResponseBase:
     connection = pane.connection_or_404(request, id)
-    known = pane.application_of(connection)
+    known = connection.chosen_application
     if request.method == "POST":
         return manager(_save)(request, connection, known)
     draft = _take_draft(request)
@@ -107,8 +112,7 @@ def _save(request: Request, connection: Connection, application: Application) ->
 
 def _copy(connection: Connection) -> Connection:
     """A form writes what was typed on its instance; the stored one stays as it is."""
-    copy = Connection.objects.filter(pk=connection.pk).first() or connection
-    return copy
+    return Connection.objects.filter(pk=connection.pk).first() or connection
 
 
 def _store(request: Request, connection: Connection, application: Application, form: ConnectionForm) -> Connection:
@@ -122,16 +126,26 @@ def _stale(request: Request, form: ConnectionForm, stale: StaleError) -> HttpRes
     """Both versions shown, nothing lost: what was typed stays in the form, and saving again is then a choice."""
     current = stale.current
     assert isinstance(current, Connection)
-    theirs, yours = actions.values(current), form.values | {"oauth_client": str(getattr(form.values.get("oauth_client"), "pk", "")) or None}
+    theirs, yours = (
+        actions.values(current),
+        form.values | {"oauth_client": str(getattr(form.values.get("oauth_client"), "pk", "")) or None},
+    )
     differing = [
         {"label": form.fields[name].label, "theirs": _shown(current, name), "yours": _shown(form.instance, name)}
         for name in form.fields
         if name in theirs and name in yours and theirs[name] != yours[name]
     ]
-    again = ConnectionForm(_with(request.POST, version=str(current.version)), by=request.actor, application=form.application, instance=form.instance)
+    again = ConnectionForm(
+        _with(request.POST, version=str(current.version)),
+        by=request.actor,
+        application=form.application,
+        instance=form.instance,
+    )
     again.is_valid()
     who = current.updated_by
-    return pane.answer(request, again, current, status=409, stale={"by": who, "at": current.updated_at, "differing": differing})
+    return pane.answer(
+        request, again, current, status=409, stale={"by": who, "at": current.updated_at, "differing": differing}
+    )
 
 
 def _shown(connection: Connection, name: str) -> Any:
@@ -179,7 +193,7 @@ def send_to_provider(request: Request, connection: Connection, login: dict[str, 
     """To the consent page: in the window that waits for it, or in this tab."""
     in_popup = request.POST.get("in_popup") == "1" and bool(request.htmx)
     try:
-        attempt, url = authorizations.begin(
+        _, url = authorizations.begin(
             connection, by=request.actor, session_secret=session_secret(request), in_popup=in_popup, login=login
         )
     except (GrantError, ActionError) as error:
@@ -189,7 +203,7 @@ def send_to_provider(request: Request, connection: Connection, login: dict[str, 
     if not in_popup:
         return go(request, url)
     connection = pane.connection_or_404(request, connection.pk)
-    form = ConnectionForm(by=request.actor, application=pane.application_of(connection), instance=connection)
+    form = ConnectionForm(by=request.actor, application=connection.chosen_application, instance=connection)
     response = pane.answer(request, form, connection)
     response["HX-Push-Url"] = reverse("connection_edit", args=[connection.pk])
     return trigger_client_event(response, "gatehouse:authorize", {"url": url}, after="settle")
@@ -210,7 +224,11 @@ def go(request: Request, url: str) -> HttpResponse:
 def connection_create_fields(request: Request, application: str) -> HttpResponse:
     known = pane.application_or_404(application)
     connection = pane.unsaved(request, known, request.POST.get("id"))
-    return pane.answer(request, ConnectionForm.shape(request.POST, by=request.actor, application=known, instance=connection), connection)
+    return pane.answer(
+        request,
+        ConnectionForm.shape(request.POST, by=request.actor, application=known, instance=connection),
+        connection,
+    )
 
 
 @manager
@@ -218,7 +236,9 @@ def connection_create_fields(request: Request, application: str) -> HttpResponse
 @require_POST
 def connection_edit_fields(request: Request, id: uuid.UUID) -> HttpResponse:
     connection = pane.connection_or_404(request, id)
-    form = ConnectionForm.shape(request.POST, by=request.actor, application=pane.application_of(connection), instance=connection)
+    form = ConnectionForm.shape(
+        request.POST, by=request.actor, application=connection.chosen_application, instance=connection
+    )
     return pane.answer(request, form, connection)
 
 
@@ -233,7 +253,7 @@ def connection_create_client(request: Request, application: str) -> HttpResponse
 @require_POST
 def connection_edit_client(request: Request, id: uuid.UUID) -> HttpResponse:
     connection = pane.connection_or_404(request, id)
-    return _to_client(request, pane.application_of(connection), reverse("connection_edit", args=[connection.pk]))
+    return _to_client(request, connection.chosen_application, reverse("connection_edit", args=[connection.pk]))
 
 
 def _to_client(request: Request, application: Application, back: str) -> HttpResponse:

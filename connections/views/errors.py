@@ -16,7 +16,7 @@ from django.views.debug import SafeExceptionReporterFilter
 class NoVariables(SafeExceptionReporterFilter):  # type: ignore[misc, unused-ignore]
     """No report of an exception shows a variable, a setting or a posted value: any of them may be a secret."""
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> list[tuple[str, Any]]:
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> Any:
         return []
 
     def get_post_parameters(self, request: Any) -> dict[str, Any]:
@@ -44,17 +44,27 @@ class PlainErrors:
         except DisallowedHost:
             address = escape(settings.PUBLIC_URL)
             return HttpResponse(
-                f"<!doctype html><title>Wrong address</title><p>Gatehouse answers at <a href='{address}'>{address}</a>.", status=400
+                f"<!doctype html><title>Wrong address</title><p>Gatehouse answers at <a href='{address}'>{address}</a>.",
+                status=400,
             )
         return self.get_response(request)
 
 
-def refused(request: HttpRequest, *, status: int, title: str, text: str, action: str = "", url: str = "") -> HttpResponse:
-    return render(request, "error.html", {"code": status, "title": title, "text": text, "action": action, "url": url}, status=status)
+def refused(
+    request: HttpRequest, *, status: int, title: str, text: str, action: str = "", url: str = ""
+) -> HttpResponse:
+    return render(
+        request,
+        "error.html",
+        {"code": status, "title": title, "text": text, "action": action, "url": url},
+        status=status,
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return refused(request, status=400, title="That request made no sense", text="Go back, reload the page and try again.")
+    return refused(
+        request, status=400, title="That request made no sense", text="Go back, reload the page and try again."
+    )
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -64,7 +74,10 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return refused(
-        request, status=404, title="There is nothing here", text="It was deleted, the address is wrong, or it belongs to another team."
+        request,
+        status=404,
+        title="There is nothing here",
+        text="It was deleted, the address is wrong, or it belongs to another team.",
     )
 
 
@@ -74,7 +87,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    text = "The page was open for long, or cookies are off, or the address in the browser is not the one Gatehouse knows. Reload the page and try again."
+    text = (
+        "The page was open for long, or cookies are off, or the address in the browser is not the one Gatehouse knows. "
+        "Reload the page and try again."
+    )
     return refused(request, status=403, title="This form can no longer be sent", text=text)
-
-

@@ -34,6 +34,9 @@ def _database_is_ready() -> bool:
 def _keys_work() -> bool:
     context = sealing.Context("readyz", "keys", "0")
     try:
-        return bool(settings.ENCRYPTION_KEYS) and sealing.keyring().open(sealing.keyring().seal("ready", context), context) == "ready"
+        return (
+            bool(settings.ENCRYPTION_KEYS)
+            and sealing.keyring().open(sealing.keyring().seal("ready", context), context) == "ready"
+        )
     except sealing.SealError:
         return False

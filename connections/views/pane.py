@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ParamSpec, cast
 from urllib.parse import urlsplit
 
 from csp.decorators import csp_update
 from django.conf import settings
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
@@ -17,16 +18,20 @@ from connections import applications
 from connections.actions import authorizations
 from connections.actions.authorizations import redirect_uri
 from connections.applications import Application, Explanation, Failure
-from connections.forms.connections import ConnectionForm
+from connections.forms.connections import SHAPING, ConnectionForm
 from connections.models import AuthorizationAttempt, Connection
 from connections.models.attempts import AttemptState
 from connections.models.connections import Status
 from connections.views.access import Request
 
+P = ParamSpec("P")
 DRAFT_KEY = "pane_drafts"
 
+
 # Without script the browser follows Save & authorize's redirect to the provider's consent page, and form-action covers that too.
-provider_form = csp_update({"form-action": ["https:"] if settings.IS_HTTPS else ["https:", "http:"]})
+def provider_form(view: Callable[P, HttpResponseBase]) -> Callable[P, HttpResponseBase]:
+    allowed = ["https:"] if settings.IS_HTTPS else ["https:", "http:"]
+    return cast(Callable[P, HttpResponseBase], csp_update({"form-action": allowed})(cast(Any, view)))
 
 
 def known_applications() -> list[Application]:
@@ -41,12 +46,9 @@ def application_or_404(slug: str) -> Application:
 
 
 def connection_or_404(request: Request, id: uuid.UUID) -> Connection:
-    return get_object_or_404(Connection.objects.visible_to(request.actor).select_related("oauth_client", "grant__authorized_by"), pk=id)
-
-
-def application_of(connection: Connection) -> Application:
-    known = applications.available(simulator_url=settings.SIMULATOR_URL)
-    return known.get(connection.application) or known["http"]
+    return get_object_or_404(
+        Connection.objects.visible_to(request.actor).select_related("oauth_client", "grant__authorized_by"), pk=id
+    )
 
 
 def unsaved(request: Request, application: Application, posted_id: str | None) -> Connection:
@@ -63,9 +65,16 @@ def unsaved(request: Request, application: Application, posted_id: str | None) -
     return Connection(team=request.team, application=application.slug)
 
 
-def answer(request: Request, form: ConnectionForm, connection: Connection, *, status: int = 200, **more: Any) -> HttpResponse:
+def answer(
+    request: Request, form: ConnectionForm, connection: Connection, *, status: int = 200, **more: Any
+) -> HttpResponse:
     """The pane as a page, or as the fragment `#pane` for htmx."""
-    return render(request, "connections/pane.html" + fragment(request, "pane"), context(request, form, connection, **more), status=status)
+    return render(
+        request,
+        "connections/pane.html" + fragment(request, "pane"),
+        context(request, form, connection, **more),
+        status=status,
+    )
 
 
 def fragment(request: Request, name: str) -> str:
@@ -74,7 +83,14 @@ def fragment(request: Request, name: str) -> str:
 
 def context(request: Request, form: ConnectionForm, connection: Connection, **more: Any) -> dict[str, Any]:
     is_new = connection._state.adding
-    address = reverse("connection_create", args=[form.application.slug]) if is_new else reverse("connection_edit", args=[connection.pk])
+    address = (
+        reverse("connection_create", args=[form.application.slug])
+        if is_new
+        else reverse("connection_edit", args=[connection.pk])
+    )
+    for name in SHAPING:
+        if name in form.fields:
+            form.fields[name].widget.attrs |= {"hx-post": f"{address}fields/", "hx-trigger": "change"}
     return {
         "form": form,
         "connection": None if is_new else connection,
@@ -115,7 +131,9 @@ def notices(form: ConnectionForm) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     client = form.client if form.is_oauth2 else None
     if client is not None:
-        for _, sentence in form.application.notices_client(client_id=client.client_id, application_id=client.application_id):
+        for _, sentence in form.application.notices_client(
+            client_id=client.client_id, application_id=client.application_id
+        ):
             found.setdefault("oauth_client", []).append(sentence)
     return found
 

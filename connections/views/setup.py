@@ -7,10 +7,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
-from django.core import signing
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
@@ -19,14 +17,7 @@ from connections.actions.errors import ActionError
 from connections.forms.setup import SetupForm
 from connections.views.errors import refused
 
-SALT = "gatehouse.setup"
 ALWAYS_OPEN = ("/setup/", "/healthz", "/readyz", "/static/")
-
-
-def setup_link() -> str:
-    """A fresh link. It works for a week, and only while nobody has set up Gatehouse."""
-    token = signing.dumps("setup", salt=SALT)
-    return f"{settings.PUBLIC_URL}{reverse('setup', args=[token])}"
 
 
 class SetupFirst:
@@ -52,10 +43,9 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
         return refused(request, status=404, title="Gatehouse is already set up", text="Sign in, or ask an owner to invite you.",
                        action="Sign in", url=reverse("account_login"))  # fmt: skip
     try:
-        signing.loads(token, salt=SALT, max_age=settings.SETUP_LINK_SECONDS)
-    except signing.BadSignature:
-        return refused(request, status=404, title="This setup link does not work",
-                       text="It is incomplete or too old. manage.py setup_link, or a restart, prints a new one.")  # fmt: skip
+        teams.check_setup_token(token)
+    except ActionError as error:
+        return refused(request, status=404, title="This setup link does not work", text=str(error))
     form = SetupForm(request.POST or None)
     if not form.is_valid():
         return render(request, "setup/setup.html", {"form": form}, status=422 if form.is_bound else 200)
@@ -69,6 +59,13 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
             user_agent=request.headers.get("User-Agent", ""),
         )
     except ActionError as error:
-        return refused(request, status=409, title="Gatehouse is already set up", text=str(error), action="Sign in", url=reverse("account_login"))
+        return refused(
+            request,
+            status=409,
+            title="Gatehouse is already set up",
+            text=str(error),
+            action="Sign in",
+            url=reverse("account_login"),
+        )
     login(request, membership.user, backend=settings.AUTHENTICATION_BACKENDS[0])
     return redirect("connections")

@@ -137,13 +137,14 @@ on("htmx:beforeSwap", (event) => {
     scroll: form.querySelector(".pane-body").scrollTop,
     open: new Map([...form.querySelectorAll("details")].map((part) => [part.querySelector(".section-title").textContent, part.open])),
     secrets: event.detail.xhr.responseURL.endsWith("/fields/") ? [...form.querySelectorAll("input[type=password]")].map((field) => [field.name, field.value]) : [],
+    stays: event.detail.xhr.responseURL.endsWith("/fields/"),
     edited: event.detail.xhr.responseURL.endsWith("/fields/") || event.detail.xhr.status >= 400,
   };
 });
 on("htmx:afterSettle", () => {
   const form = find("[data-pane]");
   if (kept && form) {
-    form.querySelector(".pane-body").scrollTop = kept.scroll;
+    form.querySelector(".pane-body").scrollTop = kept.stays ? kept.scroll : 0;
     for (const part of form.querySelectorAll("details")) part.open ||= kept.open.get(part.querySelector(".section-title").textContent) ?? false;
     for (const [name, value] of kept.secrets) if (value && form.elements[name]) form.elements[name].value = value;
     if (kept.edited) form.dataset.edited = "1";

@@ -5,7 +5,6 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from connections.actions import teams
-from connections.views.setup import setup_link
 
 
 class Command(BaseCommand):
@@ -15,4 +14,4 @@ class Command(BaseCommand):
         if teams.is_set_up():
             self.stdout.write("Gatehouse is set up. Sign in, or use create_owner.")
         else:
-            self.stdout.write(f"Set up Gatehouse: {setup_link()}")
+            self.stdout.write(f"Set up Gatehouse: {teams.setup_link()}")
