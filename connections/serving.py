@@ -1,3 +1,4 @@
+# ruff: noqa: T201  what is printed here is for the person who started it
 """gunicorn's settings: `gunicorn -c python:connections.serving connections.wsgi`."""
 
 import os
@@ -30,9 +31,17 @@ def when_ready(server: Any) -> None:
     from django.conf import settings
     from django.db import connections as databases
 
+    from connections import sealing
     from connections.actions import teams
+    from connections.models import sealed
 
-    print(f"Gatehouse answers at {settings.PUBLIC_URL}", flush=True)  # noqa: T201
+    print(f"Gatehouse answers at {settings.PUBLIC_URL}", flush=True)
     if not teams.is_set_up():
-        print(f"Set up Gatehouse (works once): {teams.setup_link()}", flush=True)  # noqa: T201
+        print(f"Set up Gatehouse (works once): {teams.setup_link()}", flush=True)
+    if unknown := sealed.key_ids() - {key.id for key in sealing.keyring().keys}:
+        print(
+            f"WARNING: stored secrets are sealed under keys that ENCRYPTION_KEYS does not hold ({', '.join(sorted(unknown))}). "
+            "They cannot be opened; put the old keys back, after the first one.",
+            flush=True,
+        )
     databases.close_all()  # no connection is shared with the workers that are forked now

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.core.exceptions import FieldError
+from django.db import connection as database
 from django.db import models
 from django.db.models.query_utils import DeferredAttribute
 
-from connections.sealing import Context, Sealed
+from connections.sealing import Context, Sealed, keyring
 
 if TYPE_CHECKING:
     TextField = models.TextField[Any, Any]
@@ -96,3 +99,37 @@ class SealedField(TextField):
 
     def formfield(self, *args: Any, **kwargs: Any) -> None:
         return None
+
+
+def sealed_columns() -> Iterator[tuple[type[models.Model], SealedField]]:
+    """Every model and field that holds secrets."""
+    for model in apps.get_app_config("connections").get_models():
+        for field in model._meta.get_fields():
+            if isinstance(field, SealedField):
+                yield model, field
+
+
+def key_ids() -> set[str]:
+    """The ids of all keys that anything stored is sealed under."""
+    found: set[str] = set()
+    with database.cursor() as cursor:
+        for model, field in sealed_columns():
+            table, column = database.ops.quote_name(model._meta.db_table), database.ops.quote_name(field.column)
+            cursor.execute(f"SELECT DISTINCT substr({column}, 3, 8) FROM {table} WHERE {column} IS NOT NULL")  # noqa: S608
+            found |= {row[0] for row in cursor.fetchall()}
+    return found
+
+
+def reseal(instance: models.Model, field: SealedField) -> bool:
+    """Seal one secret anew under the first key, unless somebody replaced it in the meantime. Raises SealError."""
+    sealed = getattr(instance, field.attname)
+    if sealed is None or keyring().is_current(sealed.token):
+        return False
+    anew = keyring().seal(sealed.reveal(), context(instance, field))  # from one key to another, in this process only
+    table, column = database.ops.quote_name(instance._meta.db_table), database.ops.quote_name(field.column)
+    key = instance._meta.pk
+    pk = key.get_db_prep_value(instance.pk, database)
+    with database.cursor() as cursor:
+        update = f"UPDATE {table} SET {column} = %s WHERE {database.ops.quote_name(key.column)} = %s AND {column} = %s"  # noqa: S608
+        cursor.execute(update, [anew, pk, sealed.token])
+        return bool(cursor.rowcount)
