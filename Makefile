@@ -1,48 +1,90 @@
-# Gatehouse: `make run` and `make test` are all the set-up there is.
+# Gatehouse: `make run` and `make test` are all the set-up there is. `make help` lists the rest.
 SHELL := /bin/bash
 PYTHON ?= python3
 PORT ?= 8000
 SIMULATOR_PORT ?= 8899
 BIN := .venv/bin
+UV := uv pip compile --quiet --no-header --universal --python-version 3.11 --generate-hashes --no-emit-index-url
 
 export PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 export SIMULATOR_URL ?= http://127.0.0.1:$(SIMULATOR_PORT)
-SIMULATOR_HOST := $(patsubst http://%,%,$(SIMULATOR_URL))
+export PORT SIMULATOR_PORT BIN
 
-.PHONY: run test lint format lock clean
+.PHONY: help run test lint format lock clean
+.DEFAULT_GOAL := help
 
-run: .venv/run.stamp var/secret_key var/encryption_keys var/static.stamp
-	@printf '%s\n' \
-	  'web: exec $(BIN)/gunicorn -c python:connections.serving connections.wsgi' \
-	  'worker: exec $(BIN)/python manage.py worker' \
-	  'simulator: exec $(BIN)/python -m connections.simulator --port $(SIMULATOR_PORT)' > var/Procfile
-	@SECRET_KEY_FILE=$${SECRET_KEY_FILE:-var/secret_key} ENCRYPTION_KEYS_FILE=$${ENCRYPTION_KEYS_FILE:-var/encryption_keys} \
-	  PRIVATE_HOSTS_ALLOWED="$${PRIVATE_HOSTS_ALLOWED:+$$PRIVATE_HOSTS_ALLOWED,}$(SIMULATOR_HOST)" \
-	  BIND=$${BIND:-127.0.0.1:$(PORT)} MIGRATE_ON_START=1 PYTHONUNBUFFERED=1 \
-	  exec $(BIN)/honcho start --app-root . --procfile var/Procfile --env var/no.env --no-prefix
+help:  ## this list
+	@echo "make …"
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1	\2/' | expand -t 12
+	@echo "PORT and SIMULATOR_PORT move the two ports of make run; PYTHON names another Python, 3.11 or newer."
 
-test: .venv/test.stamp
+run: .venv/run.stamp var/secret_key var/encryption_keys var/static.stamp  ## app, worker and Amazon simulator, until Ctrl-C
+	@exec bash -c "$$RUN"
+
+test: .venv/test.stamp  ## lint, types, import rules and every test, on SQLite and PostgreSQL
 	@$(BIN)/python -m tests.everything
 
-lint: .venv/test.stamp
+lint: .venv/test.stamp  ## the part of make test that takes seconds
 	@$(BIN)/python -m tests.everything --lint
 
-format: .venv/test.stamp
+format: .venv/test.stamp  ## put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# The lock files: exact versions with hashes, and no address of a registry.
-lock:
-	$(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url pyproject.toml -o requirements.lock
-	$(PYTHON) -m uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+lock:  ## write the lock files anew: exact versions with hashes, no address of a registry (needs uv)
+	$(UV) pyproject.toml -o requirements.lock
+	$(UV) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
-clean:
+clean:  ## take away what the other targets made; database and keys stay
 	rm -rf .venv var/static var/*.stamp
+
+# One process dies: all end. The worker begins once the web process answers, that is with the tables up to date.
+define RUN
+if [ -z "$$SECRET_KEY" ]; then export SECRET_KEY_FILE="$${SECRET_KEY_FILE:-var/secret_key}"; fi
+if [ -z "$$ENCRYPTION_KEYS" ]; then export ENCRYPTION_KEYS_FILE="$${ENCRYPTION_KEYS_FILE:-var/encryption_keys}"; fi
+if [ -n "$$SIMULATOR_URL" ]; then
+  address="$${SIMULATOR_URL#*://}"
+  export PRIVATE_HOSTS_ALLOWED="$${PRIVATE_HOSTS_ALLOWED:+$$PRIVATE_HOSTS_ALLOWED,}$${address%%/*}"
+fi
+export BIND="$${BIND:-127.0.0.1:$$PORT}" MIGRATE_ON_START=1 PYTHONUNBUFFERED=1
+
+is_taken() { (: <"/dev/tcp/127.0.0.1/$$1") 2>/dev/null; }
+for name in PORT $${SIMULATOR_URL:+SIMULATOR_PORT}; do
+  if is_taken "$${!name}"; then
+    echo "Port $${!name} is in use by another program. Stop it, or take another port: make run $$name=$$(($${!name} + 1))" >&2
+    exit 1
+  fi
+done
+
+processes=()
+start() { "$$@" & processes+=($$!); }
+all_run() { for process in "$${processes[@]}"; do kill -0 "$$process" 2>/dev/null || return 1; done; }
+end() {
+  trap '' INT TERM HUP
+  kill "$${processes[@]}" 2>/dev/null
+  wait "$${processes[@]}"
+  exit "$$1"
+}
+trap 'end 0' INT TERM HUP
+
+start "$$BIN/gunicorn" -c python:connections.serving connections.wsgi
+if [ -n "$$SIMULATOR_URL" ]; then start "$$BIN/python" -m connections.simulator --port "$$SIMULATOR_PORT"; fi
+until is_taken "$${BIND##*:}"; do
+  all_run || end 1
+  sleep 0.1
+done
+start "$$BIN/python" manage.py worker
+if ((BASH_VERSINFO[0] > 4)); then wait -n; else while all_run; do sleep 1; done; fi
+echo "One of the processes ended, so the others end too." >&2
+end 1
+endef
+export RUN
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Gatehouse needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.11 …")'
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "This Python cannot make a virtual environment. On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Making a virtual environment in .venv (once)."
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/run.stamp: requirements.lock | .venv/bin/python
 	@echo "Installing the locked dependencies (once)."

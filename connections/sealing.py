@@ -172,6 +172,8 @@ class Sealed(str):
             raise SealError("damaged")
         return keyring().open(self.token, self._context())
 
+    reveal.alters_data = True  # type: ignore[attr-defined]  # Django: no template may call it
+
     @property
     def readable(self) -> bool:
         """Whether `reveal` would succeed; opens it and drops the text."""

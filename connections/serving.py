@@ -8,6 +8,7 @@ bind = [os.environ.get("BIND", "127.0.0.1:8000")]
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 threads = int(os.environ.get("WEB_THREADS", "16"))
+control_socket_disable = True  # nobody asks it, and it would be written to the home folder
 preload_app = True  # one copy of the code in memory, and a mistake in the settings stops the start
 timeout = 90  # longer than a connection test may take
 graceful_timeout = 30

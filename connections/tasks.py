@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from uuid import UUID
 
 from django.db import connections as databases
@@ -14,10 +13,10 @@ from django.utils import timezone
 from connections.actions import authorizations, grants
 from connections.actions.errors import GrantError
 from connections.models import Actor, Grant
+from connections.models.connections import GrantType
 
 log = logging.getLogger(__name__)
 
-AHEAD = timedelta(minutes=5)  # a token is renewed this long before it ends, so that nobody waits for it
 BATCH = 200
 THREADS = 16
 
@@ -25,26 +24,32 @@ THREADS = 16
 def run_due() -> int:
     """Refresh what ends soon or may be tried again, and clear away old attempts. Returns how many grants were tried."""
     authorizations.prune()
-    due = list(_due().order_by("expires_at").values_list("connection_id", flat=True)[:BATCH])
+    due = list(_due().order_by("refresh_at").values_list("connection_id", "generation")[:BATCH])
     if due:
         with ThreadPoolExecutor(max_workers=min(THREADS, len(due))) as pool:
-            list(pool.map(_refresh, due))
+            list(pool.map(lambda row: _refresh(*row), due))
     return len(due)
 
 
 def _due() -> QuerySet[Grant]:
     now = timezone.now()
     may_be_asked = Q(retry_at=None) | Q(retry_at__lte=now)
-    return Grant.objects.filter(may_be_asked, expires_at__lt=now + AHEAD, is_refused=False, refresh_token__isnull=False)
+    can_be = Q(refresh_token__isnull=False) | Q(connection__grant_type=GrantType.CLIENT_CREDENTIALS)
+    return Grant.objects.filter(may_be_asked, can_be, refresh_at__lte=now, is_refused=False)
 
 
-def _refresh(connection_id: UUID) -> None:
-    """One grant, with the authority of the system: nobody needs to be signed in for it."""
+def _refresh(connection_id: UUID, generation: int) -> None:
+    """One grant, with the authority of the system: nobody needs to be signed in for it.
+
+    `generation` is the one that was due: where another worker or a caller has replaced it since, there is nothing to do.
+    """
     try:
         grant = Grant.objects.select_related("connection__team").filter(connection_id=connection_id).first()
         if grant is not None:
-            grants.refresh(grant.connection, by=Actor(grant.connection.team), stale=grant.generation)
+            grants.refresh(grant.connection, by=Actor(grant.connection.team), stale=generation)
     except GrantError as error:
         log.warning("connection %s was not refreshed: %s (%s)", connection_id, error.code, error.failure.error)
+    except Exception as error:  # one row that breaks must not stop the others; the text may quote what it broke on
+        log.error("connection %s was not refreshed: %s", connection_id, type(error).__name__)
     finally:
         databases.close_all()

@@ -27,7 +27,7 @@ class Simulator:
         self.url = url
         self.host = url.removeprefix("http://")
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         answer = requests.post(self.url + path, json=body, timeout=10)
         answer.raise_for_status()
         return answer.json() if answer.content else None

@@ -2,6 +2,8 @@
 
 import base64
 import os
+import tempfile
+from pathlib import Path
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "0" * 50)
 os.environ.setdefault("ENCRYPTION_KEYS", base64.b64encode(bytes(range(32))).decode())
@@ -9,7 +11,7 @@ os.environ.setdefault("PUBLIC_URL", "https://gatehouse.example.com")
 os.environ["PRIVATE_HOSTS_ALLOWED"] = os.environ["SIMULATOR_URL"] = ""
 
 from connections.settings import *
-from connections.settings import BASE_DIR, DATABASES, MIDDLEWARE, STORAGES
+from connections.settings import DATABASES, MIDDLEWARE, STORAGES
 
 ALLOWED_HOSTS = ["*"]
 MIDDLEWARE = [name for name in MIDDLEWARE if "whitenoise" not in name]
@@ -18,5 +20,5 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, so that threads and other processes of a test see the same rows.
-    (BASE_DIR / "var").mkdir(mode=0o700, exist_ok=True)
-    DATABASES["default"]["TEST"] = {"NAME": str(BASE_DIR / "var" / "test.sqlite3")}
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    DATABASES["default"]["TEST"] = {"NAME": str(Path(tempfile.gettempdir()) / f"gatehouse-test-{run}.sqlite3")}

@@ -123,7 +123,7 @@ def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: A
     if list(connections.places(connection)) != attempt.bound_to:
         return _fail(attempt, Failure(error="edited_meanwhile", where="consent"), by=by)
     identity_param = connection.provider.identity_param
-    attempt.identity = query.get(identity_param, "")[:200] if identity_param else ""
+    attempt.identity = callback.extra.get(identity_param, "")[:200] if identity_param else ""
     try:
         tokens = exchange.exchange_code(
             grants.endpoint(connection),
@@ -160,10 +160,12 @@ def _code_param(connection: Connection, query: Mapping[str, str]) -> str:
 def _received(attempt: AuthorizationAttempt, tokens: Tokens, *, by: Actor) -> AuthorizationAttempt:
     """Store the tokens, or keep them sealed in the attempt until somebody says yes to another account."""
     stored = Grant.objects.filter(connection=attempt.connection_id).first()
-    if stored and stored.upstream_identity and attempt.identity and stored.upstream_identity != attempt.identity:
+    # Also where the provider, which named the account before, leaves the name out: it may be another one.
+    if stored and stored.upstream_identity and stored.upstream_identity != attempt.identity:
         attempt.access_token, attempt.refresh_token = tokens.access_token, tokens.refresh_token
         attempt.received = {"token_type": tokens.token_type, "scope": tokens.scope, "expires_in": tokens.expires_in}
         attempt.state = AttemptState.CONFIRMING
+        attempt.expires_at = timezone.now() + timedelta(seconds=settings.ATTEMPT_SECONDS)  # to think it over
         attempt.save()
         return attempt
     return _store(attempt, tokens, by=by)
@@ -171,16 +173,23 @@ def _received(attempt: AuthorizationAttempt, tokens: Tokens, *, by: Actor) -> Au
 
 @transaction.atomic
 def _store(attempt: AuthorizationAttempt, tokens: Tokens, *, by: Actor) -> AuthorizationAttempt:
-    grants.store(attempt.connection, tokens, by=by, identity=attempt.identity)
+    try:
+        grants.store(attempt.connection, tokens, by=by, identity=attempt.identity)
+    except GrantError:  # edited or deleted while the provider answered
+        return _fail(attempt, Failure(error="edited_meanwhile", where="consent"), by=by)
     return _end(attempt, AttemptState.DONE)
 
 
 @transaction.atomic
 def confirm(attempt: AuthorizationAttempt, *, by: Actor) -> AuthorizationAttempt:
     """Yes, the other account takes over. Raises CallbackError where there is nothing to confirm any more."""
+    # The connection before its attempt, as a delete does.
+    Connection.objects.select_for_update().filter(pk=attempt.connection_id).first()
     held = AuthorizationAttempt.objects.select_for_update().filter(pk=attempt.pk, state=AttemptState.CONFIRMING).first()
     if held is None or held.access_token is None or held.received is None:
         raise CallbackError("used", attempt)
+    if held.has_expired:
+        return _fail(held, Failure(error="expired_attempt", where="consent"), by=by)
     if list(connections.places(held.connection)) != held.bound_to:
         return _fail(held, Failure(error="edited_meanwhile", where="consent"), by=by)
     received = held.received
@@ -197,9 +206,8 @@ def confirm(attempt: AuthorizationAttempt, *, by: Actor) -> AuthorizationAttempt
 @transaction.atomic
 def cancel(attempt: AuthorizationAttempt, *, by: Actor) -> None:
     """Stop waiting. What was authorized before stays as it is."""
-    waiting = AuthorizationAttempt.objects.filter(
-        pk=attempt.pk, state__in=[AttemptState.PENDING, AttemptState.CONFIRMING]
-    ).first()
+    open_states = [AttemptState.PENDING, AttemptState.CONFIRMING]
+    waiting = AuthorizationAttempt.objects.select_for_update().filter(pk=attempt.pk, state__in=open_states).first()
     if waiting:
         _end(waiting, AttemptState.CANCELLED)
         events.record(by=by, action="authorization.cancel", about=waiting.connection, attempt=str(waiting.pk))
@@ -215,7 +223,11 @@ def _fail(attempt: AuthorizationAttempt, failure: Failure, *, by: Actor) -> Auth
 def _end(attempt: AuthorizationAttempt, state: AttemptState) -> AuthorizationAttempt:
     attempt.state = state
     attempt.verifier = attempt.access_token = attempt.refresh_token = attempt.received = None
-    attempt.save()
+    # Not save(): that would insert the attempt anew where it was deleted together with its connection.
+    AuthorizationAttempt.objects.filter(pk=attempt.pk).update(
+        state=state, failure=attempt.failure, identity=attempt.identity,
+        verifier=None, access_token=None, refresh_token=None, received=None,
+    )  # fmt: skip
     return attempt
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 from connections import __version__, outbound
 from connections.applications import Failure
 from connections.models import Connection
+from connections.oauth.errors import scrub
 from connections.sealing import Sealed
 
 ACCEPT = {"json": "application/json", "xml": "application/xml", "text": "text/plain"}
@@ -77,7 +78,7 @@ def send(connection: Connection, request: Request, *, token: Sealed | None) -> o
     )
 
 
-def failure(answer: outbound.Answer) -> Failure:
+def failure(answer: outbound.Answer, token: Sealed | None = None) -> Failure:
     """What an answer that is no success says: Amazon's `errors[0]`, or the usual `error` fields; never the body itself."""
     code, description = "", ""
     try:
@@ -94,6 +95,9 @@ def failure(answer: outbound.Answer) -> Failure:
             code, description = first, str(body.get("error_description") or "")
         else:
             description = str(body.get("message") or "")
+    if token is not None:
+        sent = [token.reveal()]  # to find it in what the provider says, and leave it out
+        code, description = scrub(code, sent), scrub(description, sent)
     request_id = next((answer.headers[name] for name in REQUEST_ID_HEADERS if name in answer.headers), None)
     return Failure(
         error=_line(code, 100) or f"http_{answer.status}",

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from connections import outbound
 from connections.actions import authorizations, calls, clients, connections, events, grants
-from connections.actions.errors import GrantError, SecretHostError, problem
+from connections.actions.errors import GrantError, SecretHostError, from_json, problem
 from connections.applications import Explanation, Failure
 from connections.models import Actor, Connection, Grant
 from connections.models.connections import AuthType, GrantType
@@ -235,6 +235,9 @@ def _token(candidate: Candidate, *, by: Actor) -> Step:
         raise Stopped(_explained("token", explanation, ""))
     assert candidate.stored is not None
     grant = grants.current(candidate.stored, by=by)
+    if grant.is_refused:  # its access token may last a while yet, but cannot be renewed any more
+        told = grant.connection.failure
+        raise GrantError("reauthorization_required", from_json(told) if told else problem("not_authorized_yet"))
     candidate.token = grant.access_token
     return Step("token", True, f"Good until {_clock(grant.expires_at)}.")
 
@@ -268,7 +271,7 @@ def _call(candidate: Candidate, *, by: Actor) -> Step:
     line = f"{request.method} {quote(request.path.split('?')[0], safe='/{}:')}: HTTP {answer.status}"
     if 200 <= answer.status < 300:
         return Step("call", True, f"{line}.", ms=answer.ms)
-    failure = calls.failure(answer)
+    failure = calls.failure(answer, candidate.token)
     return replace(_explained("call", connection.provider.explain(failure), f"{line} {said(failure)}"), ms=answer.ms)
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from connections import outbound
 from connections.actions import clients, events
-from connections.actions.errors import StaleError
+from connections.actions.errors import ActionError, StaleError
 from connections.models import Actor, Connection, Grant, OAuthClient
 from connections.models.connections import Status
 
@@ -29,12 +29,13 @@ def values(connection: Connection) -> dict[str, Any]:
 
 def places(connection: Connection) -> tuple[str, ...]:
     """The hosts that this connection's tokens may be sent to, and the client they were issued to."""
-    hosts = (connection.base_uri, connection.token_url)
-    return (
-        *(outbound.host_port(url) if url else "" for url in hosts),
-        str(connection.oauth_client_id),
-        connection.auth_type,
-    )
+    urls = (connection.base_uri, connection.token_url)
+    return (*map(_origin, urls), str(connection.oauth_client_id), connection.auth_type, connection.grant_type)
+
+
+def _origin(url: str) -> str:
+    """Scheme and host[:port]: what travels encrypted to a host must not travel there in clear."""
+    return f"{url.partition(':')[0].lower()}://{outbound.host_port(url)}" if url else ""
 
 
 @transaction.atomic
@@ -102,5 +103,7 @@ def set_status(connection: Connection, status: Status, failure: dict[str, Any] |
 
 def _bind_secret(connection: Connection, *, by: Actor) -> None:
     client: OAuthClient | None = connection.oauth_client
+    if client is not None and client.team_id != connection.team_id:
+        raise ActionError("This client belongs to another team.")
     if client is not None and connection.token_url:
         clients.bind_host(client, outbound.host_port(connection.token_url), by=by)

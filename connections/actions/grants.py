@@ -13,21 +13,23 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from connections.actions import connections, events
-from connections.actions.errors import Code, GrantError, as_json, from_json, problem
+from connections import outbound
+from connections.actions import clients, connections, events
+from connections.actions.errors import Code, GrantError, SecretHostError, as_json, from_json, problem
 from connections.applications import Failure
-from connections.models import Actor, Connection, Grant
+from connections.models import Actor, Connection, Grant, OAuthClient
 from connections.models.connections import AuthType, GrantType, Status
 from connections.oauth import exchange
 from connections.oauth import refresh as oauth_refresh
 from connections.oauth.endpoint import TokenEndpoint
-from connections.oauth.errors import OAuthError
+from connections.oauth.errors import OAuthError, from_outbound
 from connections.oauth.tokens import Tokens
+from connections.outbound import OutboundError
 from connections.sealing import Sealed, SealError
 
 MIN_VALID = 60  # seconds an access token must still be good to be handed out
@@ -38,7 +40,12 @@ BACK_OFF = {
     "client": (6 * 3600, 6 * 3600),
     "misconfigured": (6 * 3600, 6 * 3600),
 }  # first, longest
+YOUNG = timedelta(seconds=30)
+AHEAD = timedelta(minutes=5)  # a token is renewed this long before it ends, so that nobody waits for it
 MAX_LIFETIME = 10 * 365 * 86400
+# Found out here, before the provider is asked. Whoever needs a token may look again at any time; only the worker waits.
+OURS = frozenset({"no_client", "secret_host", "client_secret_unreadable", "refresh_token_unreadable"})
+WORKER_WAIT = timedelta(minutes=5)
 
 CODES: dict[str, Code] = {
     "reauthorize": "reauthorization_required",
@@ -53,6 +60,14 @@ def endpoint(connection: Connection) -> TokenEndpoint:
     client = connection.oauth_client
     if client is None or client.client_secret is None:
         raise GrantError("client_rejected", problem("no_client"))
+    try:
+        # It may have been taken off the list since the connection was saved.
+        clients.check_host(client, outbound.host_port(connection.token_url))
+    except SecretHostError as error:
+        failure = Failure(error="secret_host", description=str(error), where="token")
+        raise GrantError("misconfigured", failure) from None
+    except OutboundError as error:
+        raise GrantError("misconfigured", token_failure(from_outbound(error))) from None
     try:
         secret = client.client_secret.reveal()  # to be posted to the token endpoint, whose host is on the client's list
     except SealError:
@@ -70,7 +85,8 @@ def endpoint(connection: Connection) -> TokenEndpoint:
 def current(connection: Connection, *, by: Actor, min_valid: int = MIN_VALID) -> Grant:
     """A grant whose access token is good for `min_valid` seconds, refreshed first where need be. Raises GrantError."""
     grant = find(connection)
-    if grant.valid_for(timezone.now()) >= timedelta(seconds=min_valid):
+    valid = grant.valid_for(timezone.now())
+    if valid >= timedelta(seconds=min_valid) or (valid > timedelta(0) and _is_young(grant)):
         return grant
     try:
         return refresh(connection, by=by, stale=grant.generation)
@@ -81,13 +97,23 @@ def current(connection: Connection, *, by: Actor, min_valid: int = MIN_VALID) ->
         raise
 
 
+def _is_young(grant: Grant) -> bool:
+    """Fetched a moment ago: a provider whose tokens live shorter than is asked for, or that gives out the same one again until
+    it ends, is not asked on every call.
+    """
+    return grant.refreshed_at is not None and timezone.now() - grant.refreshed_at < YOUNG
+
+
 def find(connection: Connection) -> Grant:
     """The stored grant. Raises GrantError where nobody authorized yet."""
     grant = Grant.objects.select_related("connection__oauth_client").filter(connection=connection).first()
     if grant is not None:
         return grant
     if connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS:
-        return Grant.objects.get_or_create(connection=connection)[0]  # no person needed: the first refresh fills it
+        try:
+            return Grant.objects.get_or_create(connection=connection)[0]  # no person needed: the first refresh fills it
+        except IntegrityError:
+            pass  # the connection has been deleted
     raise GrantError("not_authorized_yet", problem("not_authorized_yet"))
 
 
@@ -95,8 +121,8 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
     """A new access token, fetched once however many ask for it.
 
     `stale` is the generation that the caller found wanting (default: the stored one): where another process has already
-    replaced it, that result is returned. `insist` asks the provider although it failed a moment ago (a person pressed a
-    button). Raises GrantError.
+    replaced it, that result is returned. Tokens that were dropped meanwhile are not fetched anew for it. `insist` asks
+    the provider although it failed a moment ago (a person pressed a button). Raises GrantError.
     """
     give_up = time.monotonic() + WAIT
     owner = secrets.token_hex(16)
@@ -105,7 +131,7 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
         if stale is None:
             stale = grant.generation
         if grant.generation != stale:
-            return grant
+            return _filled(grant)
         _respect_failures(grant, insist=insist)
         if _take_lease(grant, owner):
             break
@@ -117,6 +143,13 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
         return _fetch(grant, by=by)
     finally:
         Grant.objects.filter(pk=grant.pk, lease_owner=owner).update(lease_owner="", lease_expires_at=None)
+
+
+def _filled(grant: Grant) -> Grant:
+    """The grant that came in the meantime. Raises GrantError for an empty one: the tokens were dropped, not replaced."""
+    if grant.access_token is None:
+        raise GrantError("not_authorized_yet", problem("not_authorized_yet"))
+    return grant
 
 
 def _take_lease(grant: Grant, owner: str) -> bool:
@@ -134,7 +167,7 @@ def _respect_failures(grant: Grant, *, insist: bool) -> None:
     if grant.is_refused and not insist:
         raise GrantError("reauthorization_required", failure)
     now = timezone.now()
-    if grant.retry_at and grant.retry_at > now and not insist:
+    if grant.retry_at and grant.retry_at > now and not insist and failure.error not in OURS:
         kind = OAuthError(failure.error, status=failure.status).kind
         raise GrantError(CODES[kind], failure, retry_after=(grant.retry_at - now).total_seconds())
 
@@ -142,19 +175,31 @@ def _respect_failures(grant: Grant, *, insist: bool) -> None:
 def _fetch(grant: Grant, *, by: Actor) -> Grant:
     connection = grant.connection
     try:
-        tokens = _ask(grant)
+        fields = token_fields(grant, _ask(grant))
     except OAuthError as error:
         return _failed(grant, error, by=by)
-    except GrantError as error:  # a secret that is missing or cannot be opened
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
+        return _failed(grant, OAuthError("broken_answer", "The token holds what no header can carry."), by=by)
+    except GrantError as error:  # a secret that is missing, cannot be opened or may not go there
+        Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(retry_at=timezone.now() + WORKER_WAIT)
         connections.set_status(connection, Status.OFFLINE, as_json(error.failure), by=by)
         raise
-    fields = token_fields(grant, tokens)
     with transaction.atomic():
+        _lock(connection)
         won = Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(**fields)
         if won:
             connections.set_status(connection, Status.ONLINE, None, by=by)
             events.record(by=by, action="grant.refresh", about=connection, expires_at=fields["expires_at"].isoformat())
-    return find(connection)  # who lost re-reads: the grant was authorized anew, or is gone
+    return _filled(find(connection))  # who lost re-reads: the grant was authorized anew, or is gone
+
+
+def _lock(connection: Connection) -> Connection | None:
+    """The connection's row as it is now, locked; None where it is gone.
+
+    Whoever writes a grant locks its connection first, as a save of the connection does: in two orders the database would
+    throw one of them out, and with it a refresh token that the provider gives out only once.
+    """
+    return Connection.objects.select_for_update().filter(pk=connection.pk).first()
 
 
 def _ask(grant: Grant) -> Tokens:
@@ -180,8 +225,10 @@ def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
     lifetime = min(tokens.expires_in, MAX_LIFETIME) if tokens.expires_in else grant.lifetime
     fields = {
         "access_token": _sealed(grant, "access_token", tokens.access_token),
-        "token_type": tokens.token_type[:50],
+        "token_type": _text(tokens.token_type, 50),
         "expires_at": now + timedelta(seconds=lifetime),
+        # Short-lived ones in the last quarter of their life.
+        "refresh_at": now + timedelta(seconds=lifetime) - min(AHEAD, timedelta(seconds=lifetime) / 4),
         "lifetime": lifetime,
         "generation": F("generation") + 1,
         "refreshed_at": now,
@@ -195,8 +242,13 @@ def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
     if tokens.refresh_token:
         fields["refresh_token"] = _sealed(grant, "refresh_token", tokens.refresh_token)
     if tokens.scope:
-        fields["scope"] = tokens.scope[:2000]
+        fields["scope"] = _text(tokens.scope, 2000)
     return fields
+
+
+def _text(text: str, length: int) -> str:
+    """What both databases can keep: no NUL, no half of a surrogate pair. An odd word must not cost the tokens beside it."""
+    return text.replace("\0", "").encode(errors="replace").decode()[:length]
 
 
 def _sealed(grant: Grant, column: str, text: str) -> Sealed:
@@ -210,6 +262,9 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
     refused = error.kind == "reauthorize"
     wait = 0.0 if refused else _back_off(error, grant.failures)
     with transaction.atomic():
+        _lock(grant.connection)
+        if error.kind == "client" and _has_new_credentials(grant.connection.oauth_client):
+            raise GrantError("provider_unavailable", failure, retry_after=1)  # the old ones were refused: ask again
         still = Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(
             failures=F("failures") + 1,
             failed_at=Coalesce("failed_at", now),
@@ -223,8 +278,13 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
             status = Status(grant.connection.status) if good else Status.OFFLINE
             connections.set_status(grant.connection, status, as_json(failure), by=by)
     if not still:
-        return find(grant.connection)
+        return _filled(find(grant.connection))
     raise GrantError(CODES[error.kind], failure, retry_after=wait or None)
+
+
+def _has_new_credentials(client: OAuthClient | None) -> bool:
+    """Whether somebody changed the client since it was read."""
+    return client is not None and not OAuthClient.objects.filter(pk=client.pk, version=client.version).exists()
 
 
 def _back_off(error: OAuthError, failures: int) -> float:
@@ -236,9 +296,9 @@ def _back_off(error: OAuthError, failures: int) -> float:
 def token_failure(error: OAuthError) -> Failure:
     return Failure(
         error=error.error,
-        description=error.description,
+        description=_text(error.description, 500),
         status=error.status,
-        request_id=error.request_id,
+        request_id=error.request_id and _text(error.request_id, 128),
         where="token",
     )
 
@@ -247,15 +307,19 @@ def token_failure(error: OAuthError) -> Failure:
 def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = "") -> Grant:
     """Put a newly authorized pair in place of whatever was there.
 
-    A consent that brings no refresh token keeps the old one, unless it is of another upstream account.
+    `connection` is as it was when the provider was asked: where it has been deleted, or pointed elsewhere meanwhile, the
+    pair is not stored and GrantError raised. A consent that brings no refresh token keeps the old one, unless it is of
+    another upstream account.
     """
+    now = _lock(connection)
+    if now is None or connections.places(now) != connections.places(connection):
+        raise GrantError("not_authorized_yet", problem("edited_meanwhile"))
     grant = Grant.objects.select_for_update().get_or_create(connection=connection)[0]
     fields = token_fields(grant, tokens)
-    if grant.upstream_identity and identity and grant.upstream_identity != identity:
+    if grant.upstream_identity != identity:
         fields.setdefault("refresh_token", None)
-    fields |= {"authorized_at": timezone.now(), "authorized_by": by.user, "scope": (tokens.scope or "")[:2000]}
-    if identity:
-        fields["upstream_identity"] = identity[:200]
+    fields |= {"authorized_at": timezone.now(), "authorized_by": by.user, "scope": _text(tokens.scope or "", 2000)}
+    fields["upstream_identity"] = identity[:200]
     Grant.objects.filter(pk=grant.pk).update(**fields)
     connections.set_status(connection, Status.ONLINE, None, by=by)
     events.record(by=by, action="grant.authorize", about=connection, identity=identity)
@@ -274,6 +338,7 @@ def paste(connection: Connection, refresh_token: str, *, by: Actor) -> Grant:
 @transaction.atomic
 def drop(connection: Connection, *, by: Actor) -> None:
     """Forget the tokens here. Whether the provider forgets them too is a matter of revoking."""
+    _lock(connection)
     if Grant.objects.filter(connection=connection).delete()[0]:
         connections.set_status(connection, Status.DRAFT, None, by=by)
         events.record(by=by, action="grant.drop", about=connection, reason="asked for")

@@ -50,7 +50,9 @@ def set_up(*, email: str, password: str, team_name: str, address: str = "", user
             # The first team's id is always the same: of two first starts at once the database lets one through.
             team = Team.objects.create(id=FIRST_TEAM, name=team_name)
     except IntegrityError:
-        raise already from None
+        team = Team.objects.select_for_update().get(id=FIRST_TEAM)  # waits for whoever is setting up right now
+        if is_set_up():
+            raise already from None
     return _add_owner(team=team, email=email, password=password, address=address, user_agent=user_agent)
 
 

@@ -43,6 +43,12 @@ def state_rules(provider: str) -> tuple[Rule, ...]:
             "Press Save & authorize, or ask the operator to put the old key back into ENCRYPTION_KEYS.",
             "authorize",
         ),
+        "secret_host": explained(
+            "The client’s secret may not go to this host.",
+            "The host of Access token URL is not on the client’s list, so nothing was sent.",
+            f"Press {_CLIENT}, add the host to “Hosts that may see the secret” and enter Client secret again.",
+            "edit_client",
+        ),
         "busy": explained(
             "Another refresh of this connection takes very long.",
             f"{named} answers slowly, and only one refresh at a time is sent.",

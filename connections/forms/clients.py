@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from connections.forms.fields import HostsField, LineField, PastedField, SecretField
+from connections.forms.fields import HostsField, IdField, LineField, PastedField, SecretField, VersionField
 from connections.models import OAuthClient
 
 
@@ -30,8 +30,8 @@ class ClientForm(forms.Form):
         required=False,
         help_text="One a line. The secret is posted to these and to no other. Empty: the first access token URL it is used with.",
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    id = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    version = VersionField()
+    id = IdField()
 
     def __init__(self, *args: Any, client: OAuthClient | None = None, **kwargs: Any) -> None:
         kwargs["auto_id"] = "client_%s"  # the drawer lies over a pane that has a name and an id of its own
@@ -53,8 +53,12 @@ class ClientForm(forms.Form):
         cleaned = super().clean() or {}
         if self.keeps_secret and self.client and not cleaned.get("client_secret"):
             added = [host for host in cleaned.get("secret_hosts", []) if host not in self.client.secret_hosts]
+            emptied = self.client.secret_hosts and cleaned.get("secret_hosts") == []
             if added and "client_secret" not in self.errors:
                 self.add_error("client_secret", f"To let the secret go to {', '.join(added)}, enter it again.")
+            elif emptied and "client_secret" not in self.errors:
+                text = "Without a host on the list the secret could go to any first one. For that, enter it again."
+                self.add_error("client_secret", text)
         return cleaned
 
     @property

@@ -12,9 +12,10 @@ from django.conf import settings
 
 from connections import applications, outbound
 from connections.applications import Application
-from connections.forms.fields import HeadersField, LineField, SecretField, UrlField
+from connections.forms.fields import HeadersField, IdField, LineField, MarkField, SecretField, UrlField, VersionField
 from connections.models import Actor, Connection, OAuthClient
 from connections.models.connections import AuthType, GrantType
+from connections.oauth import authorize
 from connections.outbound import OutboundError
 
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -84,11 +85,9 @@ class ConnectionForm(ModelForm):
         max_length=20_000,
         help_text="Paste it here instead of authorizing in the browser. It is tried, encrypted and never shown again.",
     )
-    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
-    id = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    filled_for = forms.CharField(
-        required=False, widget=forms.HiddenInput
-    )  # region:marketplace that the URLs were filled for
+    version = VersionField()
+    id = IdField()
+    filled_for = MarkField()  # region:marketplace that the URLs were filled for
 
     class Meta:
         model = Connection
@@ -123,6 +122,12 @@ class ConnectionForm(ModelForm):
             )
         values["draft_application"] = str(values.get("draft_application", "")).lower() in ("1", "true", "on", "yes")
         return values | _refilled(application, values, "", set(given))
+
+    @classmethod
+    def draft_names(cls) -> set[str]:
+        """The names under which a pane posts what may be put aside in a session: all but secrets."""
+        plain = {name for name, field in cls.base_fields.items() if not isinstance(field, SecretField)}
+        return plain | {f"{name}_{part}" for name in plain for part in ("name", "value")}
 
     @classmethod
     def shape(cls, data: Any, *, by: Actor, application: Application, instance: Connection) -> ConnectionForm:
@@ -247,6 +252,14 @@ class ConnectionForm(ModelForm):
             return OAuthClient.objects.visible_to(self.by).filter(pk=uuid.UUID(self._value("oauth_client"))).first()
         except ValueError:
             return None
+
+    def clean_authorization_url(self) -> str:
+        url: str = self.cleaned_data["authorization_url"]
+        try:
+            authorize.authorization_url(url, {})
+        except OutboundError as error:
+            raise forms.ValidationError(error.detail, code="invalid") from None
+        return url
 
     def clean_token_url(self) -> str:
         url: str = self.cleaned_data["token_url"]

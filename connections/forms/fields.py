@@ -63,6 +63,31 @@ class SecretField(PastedField):
         return text
 
 
+class _Unseen(forms.Field):
+    """A hidden value that nobody types. There is no place to say that it is garbled, so a garbled one counts as missing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, required=False, widget=forms.HiddenInput, **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return super().clean(value)
+        except ValidationError:
+            return None
+
+
+class VersionField(_Unseen, forms.IntegerField):
+    """The version that somebody began to edit. A missing one is stale."""
+
+
+class IdField(_Unseen, forms.UUIDField):
+    """The id that a new row will have, so that the same form sent twice makes one."""
+
+
+class MarkField(_Unseen, forms.CharField):
+    """A note of the page to itself."""
+
+
 class UrlField(forms.CharField):
     """An absolute http(s) URL that a call or a browser may be sent to. Plain http only where the operator allows the host."""
 

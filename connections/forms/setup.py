@@ -16,7 +16,7 @@ class SetupForm(forms.Form):
     team_name = LineField(
         label="Team name", max_length=100, help_text="Connections belong to the team. You can rename it later."
     )
-    email = forms.EmailField(label="Email", widget=forms.EmailInput(attrs={"autocomplete": "username"}))
+    email = forms.EmailField(label="Email", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "username"}))
     password = forms.CharField(
         label="Password",
         strip=False,

@@ -42,6 +42,16 @@ class Actor:
         return self.role is None or self.role.may_administer
 
 
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events are only ever added, not even in bulk altered or removed."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        raise TypeError("Events are only ever added.")
+
+    def delete(self) -> NoReturn:
+        raise TypeError("Events are only ever added.")
+
+
 class Event(models.Model):
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="events")
     number = models.PositiveBigIntegerField()  # 1, 2, 3 … in each team, without a gap
@@ -57,6 +67,8 @@ class Event(models.Model):
     detail = models.JSONField(default=dict)  # {"changes": {field: [before, after]}, …}; never a secret
     previous_hash = models.CharField(max_length=64, blank=True)
     hash = models.CharField(max_length=64)
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "number"], name="event_number_unique")]

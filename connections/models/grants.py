@@ -21,6 +21,7 @@ class Grant(models.Model):
     token_type = models.CharField(max_length=50, blank=True)
     scope = models.CharField(max_length=2000, blank=True)  # as granted, where the provider says
     expires_at = models.DateTimeField(null=True, blank=True)
+    refresh_at = models.DateTimeField(null=True, blank=True)  # when the worker renews the access token
     lifetime = models.PositiveIntegerField(default=3600)  # seconds; the last one the provider told
     # Counts every change of the tokens; a refresh writes only over the generation it started from.
     generation = models.PositiveIntegerField(default=1)
@@ -42,7 +43,7 @@ class Grant(models.Model):
     is_refused = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["expires_at"], name="grant_by_expiry")]
+        indexes = [models.Index(fields=["refresh_at"], name="grant_by_refresh")]
 
     def __str__(self) -> str:
         return f"grant of {self.connection_id}"

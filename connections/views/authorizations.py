@@ -39,6 +39,10 @@ SENTENCES = {
         "You were signed out while you were at the provider, so nothing was taken in.",
     ),
     "no_longer_allowed": ("You may not do this any more", "Your role in the team has changed since you began."),
+    "doubled": (
+        "This answer can be read in two ways",
+        "A parameter came twice, which no provider may send, so nothing of it was used.",
+    ),
     "used": ("This answer was already used", "Each authorization works once."),
 }
 AGAIN = "Nothing was changed. Open the connection and press Save & authorize again."
@@ -76,9 +80,12 @@ def oauth_callback(request: Request) -> HttpResponse:
 def _callback(request: Request) -> HttpResponse:
     if not request.user.is_authenticated:
         return _sentence(request, "signed_out", url=reverse("account_login"), action="Sign in")
+    if any(len(values) > 1 for _, values in request.GET.lists()):
+        return _sentence(request, "doubled")
     secret = session_secret(request)
+    query = request.GET.dict()
     try:
-        attempt = authorizations.find(request.GET.dict(), user=request.user, session_secret=secret)
+        attempt = authorizations.find(query, user=request.user, session_secret=secret)
         membership = (
             Membership.objects.select_related("team", "user")
             .filter(team=attempt.connection.team, user=request.user)
@@ -87,7 +94,7 @@ def _callback(request: Request) -> HttpResponse:
         if membership is None or not membership.level.may_manage:
             return _sentence(request, "no_longer_allowed")
         by = actor_for(request, membership)
-        attempt = authorizations.complete(request.GET.dict(), user=request.user, session_secret=secret, by=by)
+        attempt = authorizations.complete(query, user=request.user, session_secret=secret, by=by)
     except CallbackError as error:
         if error.attempt is None:
             return _sentence(request, error.code)
@@ -168,6 +175,7 @@ def _status(request: Request, id: uuid.UUID) -> HttpResponse:
     context = {
         "connection": connection,
         "authorization": pane.authorization_context(connection),
+        "problem": pane.problem_of(connection),
         "may_manage": request.actor.may_manage,
     }
     return render(request, "connections/connection_authorize.html" + pane.fragment(request, "authorization"), context)

@@ -9,12 +9,13 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import IntegrityError
 from django.db.models import Count
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import Resolver404, resolve, reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
 from connections import applications, outbound
@@ -32,6 +33,7 @@ PAGE = 50
 
 @member
 @never_cache
+@require_safe
 def clients(request: Request) -> HttpResponse:
     listed = OAuthClient.objects.visible_to(request.actor).annotate(used_by=Count("connections")).order_by("name", "id")
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
@@ -49,7 +51,10 @@ def client_create(request: Request) -> HttpResponse:
     form = ClientForm(request.POST or None, initial=_first_values(request))
     if not form.is_valid():
         return _answer(request, form, None, status=422 if form.is_bound else 200)
-    client = actions.create(by=request.actor, id=None if earlier else id, **form.values)
+    try:
+        client = actions.create(by=request.actor, id=None if earlier else id, **form.values)
+    except IntegrityError:  # the same form, sent twice at once: the other one made the row
+        client = get_object_or_404(OAuthClient.objects.visible_to(request.actor), pk=id)
     return _saved(request, client, trimmed=form.trimmed)
 
 
@@ -77,6 +82,7 @@ def client_edit(request: Request, id: uuid.UUID) -> HttpResponse:
 
 
 @manager
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def client_delete(request: Request, id: uuid.UUID) -> HttpResponse:
     client = get_object_or_404(OAuthClient.objects.visible_to(request.actor), pk=id)

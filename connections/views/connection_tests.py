@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from connections.actions import connection_tests
+from connections.actions import connections as actions
 from connections.actions.connection_tests import Candidate, Step
 from connections.forms.connections import ConnectionForm
 from connections.models import Connection
@@ -50,6 +51,8 @@ def connection_test_unsaved(request: Request) -> HttpResponseBase:
         return _invalid(request, form, stored or connection)
     typed = form.instance
     pasted = form.cleaned_data.get("refresh_token")
+    if stored is not None and not pasted and actions.values(typed) == actions.values(stored):
+        return _stream(request, Candidate(stored, stored=stored), form, stored)  # nothing was edited: the result is kept
     candidate = Candidate(typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None)
     return _stream(request, candidate, form, stored or connection)
 
@@ -90,20 +93,21 @@ def _wants_steps(request: Request) -> bool:
 def _stream(
     request: Request, candidate: Candidate, form: ConnectionForm, connection: Connection
 ) -> StreamingHttpResponse:
-    steps = _steps(candidate, request)
+    steps = _steps(candidate, request, connection)
     parts = steps if _wants_steps(request) else _within_page(request, form, connection, steps)
     response = StreamingHttpResponse(parts, content_type="text/html; charset=utf-8")
     response["X-Accel-Buffering"] = "no"  # a proxy that gathers the answer would hide the progress
     return response
 
 
-def _steps(candidate: Candidate, request: Request) -> Iterator[str]:
+def _steps(candidate: Candidate, request: Request, connection: Connection) -> Iterator[str]:
     done: list[Step] = []
     yield render_to_string("connections/test.html#begin", {})
     for step in connection_tests.run(candidate, by=request.actor):
         done.append(step)
         yield render_to_string("components/step.html", {"step": _row(step)})
     yield render_to_string("connections/test.html#end", {"passed": connection_tests.passed(done), "steps": done})
+    yield _standing(request, connection)
 
 
 def _row(step: Step) -> dict[str, Any]:
@@ -117,3 +121,13 @@ def _within_page(request: Request, form: ConnectionForm, connection: Connection,
     yield before
     yield from steps
     yield after
+
+
+def _standing(request: Request, connection: Connection) -> str:
+    """How the connection stands after the test, which may have found out that its authorization is gone."""
+    known = Connection.objects.visible_to(request.actor).select_related("grant__authorized_by")
+    stored = known.filter(pk=connection.pk).first()
+    if stored is None:
+        return ""
+    context = {"connection": stored, "problem": pane.problem_of(stored), "may_manage": request.actor.may_manage}
+    return render_to_string("connections/_facts.html", context)

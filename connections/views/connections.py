@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from connections import applications
@@ -25,6 +26,7 @@ from connections.applications import Application
 from connections.forms.connections import ConnectionForm
 from connections.models import Connection
 from connections.models.connections import AuthType
+from connections.outbound import OutboundError
 from connections.views import pane
 from connections.views.access import Request, manager, member
 from connections.views.sessions import session_secret
@@ -35,6 +37,7 @@ SAVED = "Saved."
 
 @member
 @never_cache
+@require_safe
 def connections(request: Request) -> HttpResponse:
     listed = Connection.objects.visible_to(request.actor).order_by("name", "id")
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
@@ -48,6 +51,8 @@ def connections(request: Request) -> HttpResponse:
 
 
 @manager
+@never_cache
+@require_safe
 def application_list(request: Request) -> HttpResponse:
     wanted = request.GET.get("q", "").strip()
     known = applications.available(simulator_url=settings.SIMULATOR_URL).values()
@@ -76,7 +81,10 @@ def connection_create(request: Request, application: str) -> HttpResponse:
             first = ConnectionForm.first_values(known, request.GET.dict())
             form = ConnectionForm(by=request.actor, application=known, instance=connection, initial=first)
         return pane.answer(request, form, connection)
-    return _save(request, pane.unsaved(request, known, request.POST.get("id")), known)
+    try:
+        return _save(request, pane.unsaved(request, known, request.POST.get("id")), known)
+    except IntegrityError:  # the same form, sent twice at once: the other one made the row
+        return _save(request, pane.unsaved(request, known, request.POST.get("id")), known)
 
 
 @member
@@ -196,17 +204,23 @@ def send_to_provider(request: Request, connection: Connection, login: dict[str, 
         _, url = authorizations.begin(
             connection, by=request.actor, session_secret=session_secret(request), in_popup=in_popup, login=login
         )
-    except (GrantError, ActionError) as error:
-        text = connection.provider.explain(error.failure).next_step if isinstance(error, GrantError) else str(error)
-        messages.error(request, text)
+    except (GrantError, ActionError, OutboundError) as error:
+        messages.error(request, _why_not(connection, error))
         return go(request, reverse("connection_edit", args=[connection.pk]))
-    if not in_popup:
+    if not request.htmx:
         return go(request, url)
+    # The pane's script goes there, in the window or in this tab; the pane left behind is the saved one, also for the back button.
     connection = pane.connection_or_404(request, connection.pk)
     form = ConnectionForm(by=request.actor, application=connection.chosen_application, instance=connection)
     response = pane.answer(request, form, connection)
     response["HX-Push-Url"] = reverse("connection_edit", args=[connection.pk])
     return trigger_client_event(response, "gatehouse:authorize", {"url": url}, after="settle")
+
+
+def _why_not(connection: Connection, error: Exception) -> str:
+    if isinstance(error, GrantError):
+        return connection.provider.explain(error.failure).next_step
+    return f"Nobody can be sent there. {error.detail}" if isinstance(error, OutboundError) else str(error)
 
 
 def go(request: Request, url: str) -> HttpResponse:
@@ -258,9 +272,9 @@ def connection_edit_client(request: Request, id: uuid.UUID) -> HttpResponse:
 
 def _to_client(request: Request, application: Application, back: str) -> HttpResponse:
     """Without script: put what was typed aside, go to the client form, come back to it. Secrets are not put aside."""
-    typed = request.POST.copy()
-    for name in ("refresh_token", "csrfmiddlewaretoken"):
-        typed.pop(name, None)
+    typed = QueryDict(mutable=True)
+    for name in ConnectionForm.draft_names() & set(request.POST):
+        typed.setlist(name, request.POST.getlist(name))
     request.session[pane.DRAFT_KEY] = {back: typed.urlencode()}
     client = request.POST.get("oauth_client", "") if request.POST.get("client") == "edit" else ""
     try:
@@ -285,6 +299,7 @@ def _take_draft(request: Request) -> QueryDict | None:
 
 
 @manager
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def connection_delete(request: Request, id: uuid.UUID) -> HttpResponse:
     connection = pane.connection_or_404(request, id)

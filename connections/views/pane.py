@@ -21,7 +21,6 @@ from connections.applications import Application, Explanation, Failure
 from connections.forms.connections import SHAPING, ConnectionForm
 from connections.models import AuthorizationAttempt, Connection
 from connections.models.attempts import AttemptState
-from connections.models.connections import Status
 from connections.views.access import Request
 
 P = ParamSpec("P")
@@ -88,8 +87,11 @@ def context(request: Request, form: ConnectionForm, connection: Connection, **mo
         if is_new
         else reverse("connection_edit", args=[connection.pk])
     )
-    for name in SHAPING:
-        if name in form.fields:
+    may_manage = request.actor.may_manage
+    for field in form.fields.values():
+        field.disabled = not may_manage  # to look at, not to type in
+    for name in (*SHAPING, "oauth_client"):  # what another client is warned of
+        if name in form.fields and may_manage:
             form.fields[name].widget.attrs |= {"hx-post": f"{address}fields/", "hx-trigger": "change"}
     return {
         "form": form,
@@ -102,9 +104,8 @@ def context(request: Request, form: ConnectionForm, connection: Connection, **mo
         "redirect_warnings": redirect_warnings(request, form),
         "notices": notices(form),
         "authorization": None if is_new else authorization_context(connection),
-        "is_authorized": not is_new and connection.status != Status.DRAFT,
         "problem": None if is_new else problem_of(connection),
-        "may_manage": request.actor.may_manage,
+        "may_manage": may_manage,
     } | more
 
 

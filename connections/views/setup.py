@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
 
 from connections.actions import teams
 from connections.actions.errors import ActionError
@@ -32,12 +33,13 @@ class SetupFirst:
             self.is_set_up = teams.is_set_up()
             if not self.is_set_up:
                 text = "Open the setup link from the server’s output. If it is gone: manage.py setup_link prints a new one."
-                return refused(request, status=503, title="Gatehouse is not set up yet", text=text)
+                return refused(request, status=503, title="Gatehouse is not set up yet", text=text, action="Try again", url="/")
         return self.get_response(request)
 
 
 @never_cache
 @login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
 def setup(request: HttpRequest, token: str) -> HttpResponse:
     if teams.is_set_up():
         return refused(request, status=404, title="Gatehouse is already set up", text="Sign in, or ask an owner to invite you.",

@@ -1,18 +1,23 @@
-// The whole of Gatehouse's script. Every behaviour hangs on a data attribute; every page works without it.
+// What every page does. Each behaviour hangs on a data attribute; every page works without it. The pane's own are in pane.js.
 "use strict";
 
 const on = (type, listener, options) => document.addEventListener(type, listener, options);
 const find = (selector) => document.querySelector(selector);
 
-// data-copy="#id": copy that element's text.
+// data-copy="#id": copy that field's value.
 on("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
-  const source = find(button.dataset.copy);
-  await navigator.clipboard.writeText(source.value ?? source.textContent);
-  const label = button.lastChild;
+  const field = find(button.dataset.copy);
+  const label = button.querySelector("[data-copied]");
+  field.select();
+  try {
+    await navigator.clipboard.writeText(field.value);
+  } catch {
+    document.execCommand("copy"); // where the page is not on https there is no clipboard
+  }
   const was = label.textContent;
-  label.textContent = " Copied";
+  label.textContent = label.dataset.copied;
   setTimeout(() => (label.textContent = was), 1500);
 });
 
@@ -30,240 +35,97 @@ on("click", (event) => {
 
 // data-row-add, data-row-remove: rows of names and values.
 on("click", (event) => {
-  const add = event.target.closest("[data-row-add]");
-  if (add) {
-    const rows = add.closest("[data-rows]");
+  const rows = event.target.closest("[data-rows]");
+  if (event.target.closest("[data-row-add]")) {
     const row = rows.querySelector("template").content.cloneNode(true);
     const first = row.querySelector("input");
     rows.querySelector(".rows-list").append(row);
     first.focus();
+  } else if (event.target.closest("[data-row-remove]")) {
+    event.target.closest(".rows-row").remove();
+    rows.querySelector("[data-row-add]").focus();
   }
-  event.target.closest("[data-row-remove]")?.closest(".rows-row").remove();
 });
 
-on("click", (event) => event.target.closest("[data-dismiss]")?.closest(".toast").remove());
+// A field that is typed in again no longer says what was wrong with what stood there before.
+on("input", ({ target }) => {
+  if (target.getAttribute("aria-invalid") !== "true") return;
+  target.removeAttribute("aria-invalid");
+  target.closest(".field")?.querySelector(".errorlist")?.remove();
+  const section = target.closest("details");
+  if (section && !section.querySelector("[aria-invalid=true]")) section.querySelector("summary .badge")?.remove();
+});
 
-// data-filters="#list": narrow a list to the items whose data-words hold every word typed.
-on("input", (event) => {
-  if (!event.target.dataset.filters) return;
-  const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let shown = 0;
-  for (const item of find(event.target.dataset.filters).children) {
-    item.hidden = !words.every((word) => item.dataset.words.includes(word));
-    shown += !item.hidden;
-  }
+// data-filters="#list": narrow a list to the items whose data-words hold every word typed. Enter takes the first, arrows walk.
+const shown = (list) => [...list.querySelectorAll(":scope > li:not([hidden]) a")];
+on("input", ({ target }) => {
+  if (!target.dataset.filters) return;
+  const words = target.value.toLowerCase().split(/\s+/).filter(Boolean);
+  const list = find(target.dataset.filters);
+  for (const item of list.children) item.hidden = !words.every((word) => item.dataset.words.includes(word));
   const none = find("[data-none-found]");
-  none.hidden = shown > 0;
-  none.querySelector("[data-wanted]").textContent = event.target.value;
+  none.hidden = shown(list).length > 0;
+  none.querySelector("[data-wanted]").textContent = target.value;
 });
 on("keydown", (event) => {
-  if (event.key === "Enter" && event.target.dataset.filters) {
+  const search = find("[data-filters]");
+  const list = search && find(search.dataset.filters);
+  if (!list || (event.target !== search && !list.contains(event.target))) return;
+  const links = shown(list);
+  const at = links.indexOf(event.target);
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key] ?? (at >= 0 && { ArrowRight: 1, ArrowLeft: -1 }[event.key]);
+  if (step) {
     event.preventDefault();
-    find(`${event.target.dataset.filters} > li:not([hidden]) a`)?.click();
-  }
-});
-
-// Drawers: what htmx puts into a <dialog class="drawer"> opens it; Close, Escape and the back button leave it.
-const drawerOf = (element) => element?.closest("dialog.drawer");
-const typed = (form) => [...new FormData(form)].filter(([name]) => name !== "in_popup").map(String).join("\n");
-const pristine = new WeakMap();
-
-function watch(form) {
-  if (form && !pristine.has(form)) pristine.set(form, typed(form));
-}
-
-function isEdited(form) {
-  return form && (form.dataset.edited === "1" || (pristine.has(form) && pristine.get(form) !== typed(form)));
-}
-
-function settle() {
-  for (const form of document.querySelectorAll("[data-pane], [data-client]")) watch(form);
-}
-
-on("htmx:afterSwap", (event) => {
-  const dialog = event.detail.target;
-  if (dialog.matches?.("dialog.drawer") && !dialog.open) {
-    dialog.showModal();
-    dialog.querySelector("input:not([type=hidden]), select")?.focus();
-  }
-});
-
-async function leave(form, go) {
-  if (!isEdited(form)) return go();
-  const question = find("#confirm-close");
-  question.returnValue = "keep";
-  question.showModal();
-  question.addEventListener("close", () => question.returnValue === "discard" && go(), { once: true });
-}
-
-function closeDrawer(dialog) {
-  const form = dialog.querySelector("form");
-  leave(form, () => {
-    dialog.close();
-    dialog.replaceChildren();
-    if (dialog.id === "drawer") location.assign(find("[data-home]")?.dataset.home ?? "/connections/");
-  });
-}
-
-on("click", (event) => {
-  const close = event.target.closest("[data-close]");
-  if (!close) return;
-  const dialog = drawerOf(close);
-  event.preventDefault();
-  if (dialog) closeDrawer(dialog);
-  else leave(close.closest("form"), () => location.assign(close.href));
-});
-on("cancel", (event) => {
-  if (event.target.matches("dialog.drawer")) {
+    (links[Math.min(at + step, links.length - 1)] ?? search).focus();
+  } else if (event.key === "Enter" && event.target === search) {
     event.preventDefault();
-    closeDrawer(event.target);
+    links[0]?.click();
   }
-}, true);
-addEventListener("beforeunload", (event) => {
-  const form = find("[data-pane]");
-  if (form && !leaving && isEdited(form)) event.preventDefault();
-});
-let leaving = false;
-on("submit", () => (leaving = true), true);
-on("htmx:beforeRequest", () => (leaving = true));
-on("htmx:afterRequest", () => setTimeout(() => (leaving = false), 0));
-
-// A pane that is drawn anew keeps its scroll position, its open sections and the secrets that were typed.
-let kept = null;
-on("htmx:beforeSwap", (event) => {
-  const form = event.detail.target.closest?.("[data-pane]");
-  if (!form || event.detail.target !== form) return;
-  kept = {
-    scroll: form.querySelector(".pane-body").scrollTop,
-    open: new Map([...form.querySelectorAll("details")].map((part) => [part.querySelector(".section-title").textContent, part.open])),
-    secrets: event.detail.xhr.responseURL.endsWith("/fields/") ? [...form.querySelectorAll("input[type=password]")].map((field) => [field.name, field.value]) : [],
-    stays: event.detail.xhr.responseURL.endsWith("/fields/"),
-    edited: event.detail.xhr.responseURL.endsWith("/fields/") || event.detail.xhr.status >= 400,
-  };
-});
-on("htmx:afterSettle", () => {
-  const form = find("[data-pane]");
-  if (kept && form) {
-    form.querySelector(".pane-body").scrollTop = kept.stays ? kept.scroll : 0;
-    for (const part of form.querySelectorAll("details")) part.open ||= kept.open.get(part.querySelector(".section-title").textContent) ?? false;
-    for (const [name, value] of kept.secrets) if (value && form.elements[name]) form.elements[name].value = value;
-    if (kept.edited) form.dataset.edited = "1";
-    const alert = form.querySelector(".pane-body > [role=alert], .pane-body [aria-invalid=true]");
-    if (alert && !form.contains(document.activeElement)) alert.scrollIntoView({ block: "center" });
-    form.querySelector("[aria-invalid=true]")?.focus();
-  }
-  kept = null;
-  settle();
-});
-settle();
-
-// The client drawer over the pane: + and the pencil.
-on("click", (event) => {
-  const button = event.target.closest("[data-opens-client]");
-  if (!button || !find("#client-drawer")) return;
-  event.preventDefault();
-  const form = button.form;
-  let address = button.dataset.opensClient;
-  if (button.value === "edit") {
-    const chosen = form.elements.oauth_client.value;
-    if (!chosen) return form.elements.oauth_client.focus();
-    address += `${chosen}/`;
-  }
-  const query = new URLSearchParams({ application: form.elements.application.value, token_url: form.elements.token_url?.value ?? "" });
-  htmx.ajax("GET", `${address.split("?")[0]}?${query}`, { target: "#client-drawer", swap: "innerHTML" });
-});
-on("gatehouse:client", (event) => {
-  const { id, name } = event.detail;
-  const drawer = find("#client-drawer");
-  if (!drawer?.open) return location.assign("/clients/");
-  drawer.close();
-  drawer.replaceChildren();
-  const select = find("[data-pane] select[name=oauth_client]");
-  let option = [...select.options].find((known) => known.value === id);
-  if (!option) select.append((option = new Option("", id)));
-  option.textContent = name;
-  select.value = id;
-  select.focus();
 });
 
-// Save & authorize: the provider's page opens in a window of its own, in this tab where windows are blocked.
-let consent = null;
-on("submit", (event) => {
-  const form = event.target;
-  const submitter = event.submitter;
-  if (!form.matches("[data-pane]") || !submitter?.hasAttribute("data-authorize")) return;
-  const pasted = form.elements.refresh_token?.value.trim();
-  consent = pasted ? null : window.open("about:blank", "gatehouse-consent", "popup,width=720,height=820");
-  form.elements.in_popup.value = consent ? "1" : "";
-  if (submitter.formAction && submitter.hasAttribute("formaction")) {
-    event.preventDefault();
-    event.stopPropagation();
-    htmx.ajax("POST", submitter.getAttribute("formaction"), { source: form, target: "#pane", swap: "outerHTML", values: { in_popup: form.elements.in_popup.value } });
-  }
-}, true);
-on("gatehouse:authorize", (event) => {
-  const url = event.detail.url;
-  if (consent && !consent.closed) consent.location.href = url;
-  else location.assign(url);
-  consent = null;
-});
-on("htmx:afterSettle", () => setTimeout(() => {
-  // No address came: the form was refused, so the empty window goes again.
-  if (consent && find("[data-pane] [role=alert]")) {
-    consent.close();
-    consent = null;
-  }
-}, 50));
+// Toasts. `tell` says what went wrong where the eye is: in the drawer on top, else in the corner. Never twice the same.
+on("click", (event) => event.target.closest("[data-dismiss]")?.closest(".toast").remove());
 
-// The consent window says that it is back; the page it came from asks the server what became of it.
-const channel = new BroadcastChannel("gatehouse");
-channel.addEventListener("message", () => document.body.dispatchEvent(new Event("gatehouse:returned")));
-if (find("[data-returned]")) {
-  channel.postMessage("returned");
-  if (find("[data-closes-window]")) setTimeout(() => window.close(), 600);
+function tell(sentence) {
+  const said = [...document.querySelectorAll("[data-trouble] p")].find((known) => known.textContent === sentence);
+  if (said) return;
+  hush();
+  const toast = find("#trouble").content.firstElementChild.cloneNode(true);
+  toast.querySelector("p").textContent = sentence;
+  const foot = [...document.querySelectorAll("dialog.drawer[open] .pane-foot")].at(-1) ?? find("main .pane-foot");
+  if (foot) foot.before(toast);
+  else find("#messages").append(toast);
 }
-on("htmx:afterSwap", (event) => {
-  if (find("[data-authorized]") && event.detail.requestConfig?.path.endsWith("/authorize/") && !event.detail.requestConfig.verb.match(/post/i)) {
-    find("[data-pane] [data-steps]")?.click();
-  }
-});
 
-// data-steps="#place": run a test and show each step as it comes. Cancel stops it.
-let running = null;
-on("submit", (event) => {
-  const button = event.submitter;
-  if (!button?.dataset.steps) return;
-  event.preventDefault();
-  event.stopPropagation();
-  test(event.target, button);
-}, true);
-
-async function test(form, button) {
-  running?.abort();
-  const control = (running = new AbortController());
-  const place = find(button.dataset.steps);
-  const steps = document.createElement("div");
-  const progress = document.createElement("div");
-  progress.className = "waiting";
-  progress.innerHTML = '<p role="status">Testing…</p><div class="row"><button class="button" type="button">Cancel</button></div>';
-  progress.querySelector("button").addEventListener("click", () => control.abort());
-  place.replaceChildren(steps, progress);
-  place.scrollIntoView({ block: "nearest" });
-  button.setAttribute("aria-busy", "true");
-  try {
-    const response = await fetch(button.formAction, { method: "POST", body: new FormData(form), headers: { "X-Steps": "1" }, signal: control.signal });
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-    let html = "";
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      html += part.value;
-      steps.innerHTML = html;
-      place.scrollIntoView({ block: "nearest" });
-    }
-  } catch (error) {
-    steps.insertAdjacentHTML("beforeend", control.signal.aborted ? "<p>Cancelled. The steps above are done, the others were not tried.</p>" : "<p>The server did not answer. Try again.</p>");
-  } finally {
-    progress.remove();
-    button.removeAttribute("aria-busy");
-    if (running === control) running = null;
-  }
+function hush() {
+  for (const toast of document.querySelectorAll("[data-trouble]")) toast.remove();
 }
+
+// What a failed request means. A page of ours says it in its own words.
+function explain(status, html = "") {
+  if (status === 404) return "This is no longer here: somebody deleted it. Close, and reload the page.";
+  if (status >= 500 || status === 0) return "The server did not answer as it should. Nothing was changed. Try again in a moment.";
+  const card = new DOMParser().parseFromString(html, "text/html").querySelector(".card");
+  const words = [card?.querySelector("h1"), card?.querySelector("h1 + p")].filter(Boolean).map((part) => part.textContent.trim());
+  return words.length ? words.join(". ") : "That did not work. Reload the page and try again.";
+}
+
+let leaving = false; // on purpose: nobody is asked about what was typed
+const isSignIn = (address) => address && new URL(address, location).pathname === "/accounts/login/";
+
+function goToSignIn() {
+  leaving = true;
+  location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname + location.search)}`);
+}
+
+on("htmx:beforeOnLoad", (event) => {
+  const { xhr } = event.detail;
+  if (xhr.getResponseHeader("HX-Redirect")) leaving = true;
+  if (!isSignIn(xhr.responseURL)) return;
+  event.preventDefault(); // the session has ended, and the sign-in page is no part of this one
+  goToSignIn();
+});
+on("htmx:responseError", ({ detail }) => tell(explain(detail.xhr.status, detail.xhr.responseText)));
+on("htmx:sendError", () => tell("The server cannot be reached. Nothing was changed. Check your network and try again."));
+on("htmx:afterOnLoad", ({ detail }) => detail.xhr.status < 400 && hush());
+on("submit", (event) => (leaving = !event.defaultPrevented));
