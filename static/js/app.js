@@ -92,7 +92,7 @@ function tell(sentence) {
   hush();
   const toast = find("#trouble").content.firstElementChild.cloneNode(true);
   toast.querySelector("p").textContent = sentence;
-  const foot = [...document.querySelectorAll("dialog.drawer[open] .pane-foot")].at(-1) ?? find("main .pane-foot");
+  const foot = [...document.querySelectorAll("dialog.drawer[open] .pane-foot")].at(-1);
   if (foot) foot.before(toast);
   else find("#messages").append(toast);
 }

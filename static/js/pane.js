@@ -64,8 +64,17 @@ on("htmx:confirm", (event) => {
   if (form?.matches(".htmx-request") && event.detail.path.endsWith("/fields/")) event.preventDefault();
 });
 
-// A pane that is drawn anew keeps its scroll position, its open sections and the secrets that were typed.
+// A pane that is drawn anew keeps the control in use where it is on the screen, its open sections, and what was typed since it was asked for: the answer
+// does not know that, and secrets it never knows.
 let kept = null;
+const state = (field) => (field.type === "checkbox" ? field.checked : field.value);
+const fields = (form) => [...form.elements].filter((field) => field.name && !/hidden|submit|button/.test(field.type));
+const places = (form) => fields(form).map((field, at, all) => [field, `${field.name} ${all.slice(0, at).filter(({ name }) => name === field.name).length}`]);
+const sent = new WeakMap();
+on("htmx:beforeRequest", ({ detail: { requestConfig } }) => {
+  const form = requestConfig.path.endsWith("/fields/") && requestConfig.elt.closest("[data-pane]");
+  if (form) for (const field of fields(form)) sent.set(field, state(field));
+});
 const title = (section) => section.querySelector(".section-title").textContent;
 const scroller = (form) => (form.closest("dialog") ? form.querySelector(".pane-body") : document.scrollingElement);
 on("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
@@ -74,8 +83,9 @@ on("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
   kept = {
     stays,
     scroll: scroller(target).scrollTop,
+    top: target.querySelector(":focus")?.getBoundingClientRect().top,
     open: new Map([...target.querySelectorAll("details")].map((section) => [title(section), section.open])),
-    secrets: stays ? [...target.querySelectorAll("input[type=password]")].map((field) => [field.name, field.value]) : [],
+    typed: new Map(stays ? places(target).filter(([field]) => field.type === "password" || sent.get(field) !== state(field)).map(([field, place]) => [place, state(field)]) : []),
     isEdited: stays || xhr.status >= 400,
   };
 });
@@ -83,9 +93,10 @@ on("htmx:afterSettle", () => {
   const form = find("[data-pane]");
   if (kept && form) {
     for (const section of form.querySelectorAll("details")) section.open ||= kept.open.get(title(section)) ?? false;
-    for (const [name, value] of kept.secrets) if (value && form.elements[name]) form.elements[name].value = value;
+    for (const [field, place] of places(form)) if (kept.typed.has(place)) field[field.type === "checkbox" ? "checked" : "value"] = kept.typed.get(place);
     if (kept.isEdited) form.dataset.edited = "1";
     scroller(form).scrollTop = kept.stays ? kept.scroll : 0;
+    if (kept.stays && kept.top) scroller(form).scrollTop += (form.querySelector(":focus")?.getBoundingClientRect().top ?? kept.top) - kept.top;
     if (!kept.stays) (form.querySelector("[aria-invalid=true]") ?? form.querySelector("h1")).focus();
   }
   kept = null;

@@ -18,8 +18,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # The browser's own remark on an answer that is no success; which answers those are, each test says itself.
 REMARK = re.compile(r"Failed to load resource: the server responded with a status of (400|403|404|409|422)")
-ABORTED = re.compile(r"htmx:(afterRequest|sendAbort)")  # htmx's own remark where a later request took an earlier one's place
-expect.set_options(timeout=10_000)
+ABORTED = re.compile(r"htmx:(afterRequest|sendAbort), \[object HTMLFormElement\]")  # htmx's own remark where a later request took an earlier one's place
+PATIENCE = 20_000  # milliseconds; a machine may be busy with the other tests
+expect.set_options(timeout=PATIENCE)
 
 CLIENT = {
     "Client ID": "amzn1.application-oa2-client.simulator",
@@ -118,7 +119,7 @@ def open_browser(browser: Browser, complaints: Complaints) -> Iterator[Callable[
 
     def new(**options: Any) -> BrowserContext:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}} | options))
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         context.on("console", lambda said: said.type in ("error", "warning") and complaints.hear(
             said.type, said.text, said.location.get("url", "")))  # fmt: skip
         context.on("weberror", lambda raised: complaints.hear("uncaught", str(raised.error)))
