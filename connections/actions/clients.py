@@ -43,8 +43,9 @@ def update(client: OAuthClient, *, by: Actor, version: int, client_secret: str =
     if stored.version != version:
         raise StaleError(stored)
     before = values(stored)
-    if not client_secret and set(fields.get("secret_hosts", before["secret_hosts"])) - set(before["secret_hosts"]):
-        raise ActionError("To add a host, enter the client secret again.")
+    hosts, had = set(fields.get("secret_hosts", before["secret_hosts"])), set(before["secret_hosts"])
+    if not client_secret and (hosts - had or (had and not hosts)):  # an empty list would take any first host
+        raise ActionError("To add a host, or to empty the list, enter the client secret again.")
     for name, value in fields.items():
         setattr(stored, name, value)
     changed = events.changes(before, values(stored))

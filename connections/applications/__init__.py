@@ -5,6 +5,7 @@ A new application is one file with an `APPLICATION` in it and its line in `_APPL
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -75,7 +76,7 @@ def sign_in_page(url: str, *, simulator_url: str = "") -> str:
         return ""
     if parts.scheme not in ("http", "https") or parts.path.rstrip("/").lower() != "/ap/oa":
         return ""
-    if host in amazon.SIGN_IN_HOSTS:
+    if host in amazon.SIGN_IN_HOSTS or re.search(r"(^|\.)amazon\.(com?\.)?[a-z]{2,3}$", host):
         return amazon.TOKEN_URL
     simulator = urlsplit(simulator_url)
     if simulator_url and (host, port) == (simulator.hostname, simulator.port):

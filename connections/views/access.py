@@ -8,6 +8,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
@@ -39,7 +40,9 @@ class CurrentTeam:
         request.membership = SimpleLazyObject(lambda: _membership(request))
         request.team = SimpleLazyObject(lambda: request.membership.team if request.membership else None)
         request.actor = SimpleLazyObject(lambda: actor_for(request, request.membership) if request.membership else None)
-        return self.get_response(request)
+        response = self.get_response(request)
+        patch_vary_headers(response, ["HX-Request"])  # a page and its fragment share one address
+        return response
 
 
 def _membership(request: HttpRequest) -> Membership | None:

@@ -76,8 +76,15 @@ def test_a_host_is_not_swapped_for_another_without_the_secret(client, by):
 
 
 def test_a_host_is_taken_away_without_the_secret(client, by):
-    clients.update(client, by=by, version=1, secret_hosts=[])
-    assert OAuthClient.objects.get().secret_hosts == []
+    OAuthClient.objects.update(secret_hosts=[HOST, "b.example.com"])
+    clients.update(client, by=by, version=1, secret_hosts=[HOST])
+    assert OAuthClient.objects.get().secret_hosts == [HOST]
+
+
+def test_an_emptied_list_needs_the_secret_since_any_first_host_would_do(client, by):
+    OAuthClient.objects.update(secret_hosts=[HOST])
+    with pytest.raises(ActionError):
+        clients.update(client, by=by, version=1, secret_hosts=[])
 
 
 def test_the_first_host_is_chosen_by_who_entered_the_secret(by):

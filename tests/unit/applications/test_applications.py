@@ -324,3 +324,13 @@ def test_applications_know_neither_django_nor_the_rest_of_the_product() -> None:
             for name in names:
                 assert not name.startswith("django"), file
                 assert not name.startswith("connections") or name.startswith("connections.applications"), file
+
+
+@pytest.mark.parametrize("host", ["www.amazon.co.uk", "www.amazon.de", "www.amazon.co.jp", "www.amazon.com.br"])
+def test_a_countrys_sign_in_page_is_known_too(host):
+    assert sign_in_page(f"https://{host}/ap/oa") == "https://api.amazon.com/auth/o2/token"
+
+
+@pytest.mark.parametrize("host", ["amazon.example.com", "www.notamazon.com", "amazon.com.evil.example"])
+def test_a_host_that_only_looks_like_amazon_is_not_taken_for_it(host):
+    assert sign_in_page(f"https://{host}/ap/oa") == ""
