@@ -11,7 +11,7 @@ function settle() {
 }
 
 on("htmx:afterSwap", ({ detail: { target } }) => {
-  if (!target.matches?.("dialog.drawer") || target.open) return;
+  if (!target?.matches?.("dialog.drawer") || target.open) return;
   target.showModal();
   target.querySelector("[data-saved] h1, input:not([type=hidden]), select")?.focus();
 });
@@ -89,7 +89,7 @@ on("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
     isEdited: stays || xhr.status >= 400,
   };
 });
-on("htmx:afterSettle", () => {
+on("htmx:afterSwap", () => {
   const form = find("[data-pane]");
   if (kept && form) {
     for (const section of form.querySelectorAll("details")) section.open ||= kept.open.get(title(section)) ?? false;
