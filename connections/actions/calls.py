@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
+from requests.auth import AuthBase
+
 from connections import __version__, outbound
 from connections.applications import Failure
 from connections.models import Connection
@@ -29,6 +31,19 @@ class Request:
     method: str
     path: str  # relative to the base URI, with query
     body: str = ""
+
+
+@dataclass
+class Outgoing:
+    """A request on its way out, while settings and the authentication type put in what they must."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    params: list[tuple[str, str]]
+    body: bytes
+    auth: AuthBase | None = None
+    identity: outbound.Identity | None = None
 
 
 def test_request(connection: Connection, *, now: datetime) -> Request:
@@ -64,7 +79,7 @@ def send(connection: Connection, request: Request, *, token: Sealed | None) -> o
     headers |= dict(connection.headers)
     params: dict[str, str] = {}
     if token is not None:
-        placed = provider.placement
+        placed = connection.placement
         value = f"{placed.prefix} {token.reveal()}".strip()  # to the base URI's host, for which it was issued
         (params if placed.location == "query" else headers)[placed.name] = value
     return outbound.request(

@@ -19,7 +19,7 @@ from connections.actions import authorizations, calls, clients, connections, eve
 from connections.actions.errors import GrantError, SecretHostError, problem
 from connections.applications import Explanation, Failure
 from connections.models import Actor, Connection, Grant
-from connections.models.connections import AuthType, GrantType
+from connections.models.choices import AuthType, GrantType
 from connections.oauth import exchange
 from connections.oauth import refresh as oauth_refresh
 from connections.oauth.errors import OAuthError

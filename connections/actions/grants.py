@@ -22,7 +22,7 @@ from connections.actions import connections, events
 from connections.actions.errors import Code, GrantError, as_json, from_json, problem
 from connections.applications import Failure
 from connections.models import Actor, Connection, Grant
-from connections.models.connections import AuthType, GrantType, Status
+from connections.models.choices import AuthType, GrantType, Status
 from connections.oauth import exchange
 from connections.oauth import refresh as oauth_refresh
 from connections.oauth.endpoint import TokenEndpoint

@@ -24,7 +24,7 @@ from connections.actions.errors import ActionError, GrantError, SecretHostError,
 from connections.applications import Application
 from connections.forms.connections import ConnectionForm
 from connections.models import Connection
-from connections.models.connections import AuthType
+from connections.models.choices import AuthType
 from connections.views import pane
 from connections.views.access import Request, manager, member
 from connections.views.sessions import session_secret
@@ -117,9 +117,11 @@ def _copy(connection: Connection) -> Connection:
 
 def _store(request: Request, connection: Connection, application: Application, form: ConnectionForm) -> Connection:
     if connection._state.adding:
-        return actions.create(by=request.actor, application=application.slug, id=connection.pk, **form.values)
+        return actions.create(
+            by=request.actor, application=application.slug, id=connection.pk, secrets=form.secrets, **form.values
+        )
     version = form.cleaned_data["version"] or (0 if "version" in request.POST else connection.version)
-    return actions.update(connection, by=request.actor, version=version, **form.values)
+    return actions.update(connection, by=request.actor, version=version, secrets=form.secrets, **form.values)
 
 
 def _stale(request: Request, form: ConnectionForm, stale: StaleError) -> HttpResponse:
