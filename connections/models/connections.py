@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 from django.db import models
@@ -75,9 +75,10 @@ class Connection(HttpSettings, OAuth2Settings, SchemeSettings, AdvancedSettings,
         untouched = (self.token_location, self.token_header, self.token_scheme) == ("header", "Authorization", "Bearer")
         if untouched:
             return self.provider.placement
-        name = self.token_header if self.token_location == "header" else self.token_param
-        prefix = self.token_scheme if self.token_location == "header" else ""
-        return TokenPlacement(location=TokenLocation(self.token_location).value, name=name, prefix=prefix)
+        if self.token_location == TokenLocation.HEADER:
+            return TokenPlacement(location="header", name=self.token_header, prefix=self.token_scheme)
+        location: Literal["query", "body"] = "query" if self.token_location == TokenLocation.QUERY else "body"
+        return TokenPlacement(location=location, name=self.token_param, prefix="")
 
     @property
     def needs_consent(self) -> bool:
