@@ -11,7 +11,7 @@ from django.db import connections as databases
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from connections.actions import authorizations, grants
+from connections.actions import authorizations, grants, recordings
 from connections.actions.errors import GrantError
 from connections.models import Actor, Grant
 
@@ -23,8 +23,9 @@ THREADS = 16
 
 
 def run_due() -> int:
-    """Refresh what ends soon or may be tried again, and clear away old attempts. Returns how many grants were tried."""
+    """Refresh what ends soon or may be tried again, clear away what is old. Returns how many grants were tried."""
     authorizations.prune()
+    recordings.prune()
     due = list(_due().order_by("expires_at").values_list("connection_id", flat=True)[:BATCH])
     if due:
         with ThreadPoolExecutor(max_workers=min(THREADS, len(due))) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,15 +11,17 @@ from typing import Any
 from django import forms
 from django.conf import settings
 
-from connections import applications, outbound
+from connections import applications
+from connections.actions import connections as actions
+from connections.actions.connections import BOUND
 from connections.applications import Application
-from connections.forms.fields import RowsField, SecretTextWidget, SecretWidget
+from connections.forms import pane_checks
+from connections.forms.fields import RowsField, SecretRowsWidget, SecretTextWidget, SecretWidget
 from connections.forms.pane_fields import PaneFields
-from connections.forms.sections import REQUIRED, REQUIRED_SECRETS, SECTIONS, SHAPING, SHOWN, Shape
+from connections.forms.sections import DEFAULTED, REQUIRED, REQUIRED_SECRETS, SECTIONS, SHAPING, SHOWN, Shape
 from connections.models import Actor, Connection, OAuthClient
 from connections.models.choices import GrantType
 from connections.models.pane import SECRET
-from connections.outbound import OutboundError
 
 OURS = ("refresh_token", *SECRET)  # never taken from a query string, never carried along
 HIDDEN = ("version", "id", "filled_for")
@@ -32,8 +35,8 @@ class Section:
 
     @property
     def is_open(self) -> bool:
-        """A section with a required field or an error is open; Advanced opens by itself for an error only."""
-        return any((field.field.required and self.title != "Advanced") or field.errors for field in self.fields)
+        """A section with a required field or an error is open, the others are closed."""
+        return any(field.field.required or field.errors for field in self.fields)
 
     @property
     def error_count(self) -> int:
@@ -48,6 +51,7 @@ class ConnectionForm(PaneFields):
     ) -> None:
         super().__init__(data, instance=instance, **kwargs)
         self.by, self.application = by, application
+        self.secret_places = actions.secret_places(instance)  # before anything typed is written on it
         self.carried: list[tuple[str, str]] = []  # typed in fields that do not apply now; kept for when they do again
         self._offer_choices()
         self._mark_stored()
@@ -129,6 +133,7 @@ class ConnectionForm(PaneFields):
         )
         for name in ("grant_type", "client_authentication", "pkce", "oauth1_signature_method", "jwt_algorithm"):
             self._choices(name, [choice for choice in self._choices(name) if choice[0]])
+        fields["cookie_method"].label = "Cookie request method"
         for name in ("success_media_type", "error_media_type"):
             self._choices(name, [("", "Same as above"), *[choice for choice in self._choices(name) if choice[0]]])
         fields[
@@ -146,15 +151,23 @@ class ConnectionForm(PaneFields):
             field.choices = choices
         return list(field.choices)  # type: ignore[arg-type]
 
+    def is_stored(self, name: str) -> bool:
+        """Whether there is a secret in the database that can be opened; one that was typed a moment ago is none."""
+        sealed = getattr(self.instance, name)
+        return sealed is not None and sealed.token is not None and sealed.readable
+
     def _mark_stored(self) -> None:
         """Secrets that are stored say so, and may be left blank."""
         for name in SECRET:
-            sealed = getattr(self.instance, name)
-            is_stored = sealed is not None and sealed.readable
+            is_stored = self.is_stored(name)
             widget = self.fields[name].widget
             if isinstance(widget, SecretWidget | SecretTextWidget):
                 widget.stored = is_stored
+            elif isinstance(widget, SecretRowsWidget):
+                widget.stored = self.instance.encrypted_field_names if is_stored else ()
             self.fields[name].required = name in REQUIRED_SECRETS and not is_stored
+        for name in DEFAULTED:
+            self.fields[name].required = False
         self.initial["encrypted_fields"] = [[name, ""] for name in self.instance.encrypted_field_names]
 
     def _leave_out(self) -> None:
@@ -253,7 +266,9 @@ class ConnectionForm(PaneFields):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        self._check_headers(cleaned)
+        for name in DEFAULTED:
+            if name in cleaned and cleaned[name] in ("", None):
+                cleaned[name] = self._at_first(name)
         client = cleaned.get("oauth_client")
         if client and not (client.client_secret and client.client_secret.readable):
             self.add_error("oauth_client", "This client needs its secret again. Enter it with the pencil.")
@@ -266,39 +281,32 @@ class ConnectionForm(PaneFields):
         is_grantless = cleaned.get("grant_type") == GrantType.CLIENT_CREDENTIALS and self.provider.consent == "spapi"
         if is_grantless and not cleaned.get("scope") and "scope" not in self.errors:
             self.add_error("scope", "Amazon gives such tokens only for a scope. Choose one below.")
-        for name in ("token_url", "revoke_url"):
-            if client and cleaned.get(name):
-                self._check_secret_host(name, client, cleaned[name])
-        self._check_custom_fields(cleaned)
+        pane_checks.check(self, cleaned)
         return cleaned
 
-    def _check_headers(self, cleaned: dict[str, Any]) -> None:
-        placed = (cleaned.get("token_header") or "").lower()
-        if any(name.lower() == placed for name, _ in cleaned.get("headers") or []):
-            self.add_error(
-                "headers", f"Gatehouse sends the access token in {cleaned['token_header']}. Leave it out here."
-            )
+    def _at_first(self, name: str) -> Any:
+        return self.application.initial.get(name) or Connection._meta.get_field(name).get_default()  # type: ignore[union-attr]
 
-    def _check_secret_host(self, field: str, client: OAuthClient, url: str) -> None:
-        try:
-            host = outbound.host_port(url)
-        except OutboundError as error:
-            self.add_error(field, error.detail)
-            return
-        if client.secret_hosts and host not in client.secret_hosts:
-            hosts = ", ".join(client.secret_hosts)
-            self.add_error(
-                field,
-                f"The secret of {client.name} may go only to {hosts}. To send it to {host}, add that host with the pencil; "
-                "that needs the secret again.",
-            )
+    def _post_clean(self) -> None:
+        """Secrets, too, are written on the instance, so that values not saved can be tested."""
+        super()._post_clean()  # type: ignore[misc]
+        if pane_checks.is_moved(self, self.cleaned_data):
+            for name in BOUND:
+                setattr(self.instance, name, None)
+        for name, value in self.secrets.items():
+            if name == "encrypted_fields":
+                self._write_encrypted_fields(value)
+            else:
+                setattr(self.instance, name, value)
 
-    def _check_custom_fields(self, cleaned: dict[str, Any]) -> None:
-        """An encrypted field needs a value where none is stored."""
-        stored = set(self.instance.encrypted_field_names)
-        for name, text in cleaned.get("encrypted_fields") or []:
-            if not text and name not in stored:
-                self.add_error("encrypted_fields", f"Enter a value for {name}.")
+    def _write_encrypted_fields(self, rows: list[list[str]]) -> None:
+        names = [name for name, _ in rows]
+        if any(text for _, text in rows) or names != self.instance.encrypted_field_names:
+            # Opened to keep those that were left blank; they go back under seal at once.
+            stored = actions.encrypted_fields(self.instance) if self.is_stored("encrypted_fields") else {}
+            kept = {name: text or stored.get(name, "") for name, text in rows}
+            self.instance.encrypted_fields = json.dumps(kept) if kept else None
+        self.instance.encrypted_field_names = names
 
     @property
     def values(self) -> dict[str, Any]:

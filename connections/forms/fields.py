@@ -175,11 +175,13 @@ class FieldsField(RowsField):
 class SecretRowsWidget(RowsWidget):
     """Rows whose values are secret: names are shown, values never. A stored row with a blank value keeps its secret."""
 
+    stored: Iterable[str] = ()  # the names of those that are
+
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, [[row[0], ""] for row in value or []], attrs)
         context["widget"]["secret"] = True
         for row in context["widget"]["rows"]:
-            row["stored"] = bool(row["name"])
+            row["stored"] = row["name"] in self.stored
         return context
 
 
@@ -202,31 +204,19 @@ class SecretWidget(forms.PasswordInput):
 
 
 class SecretTextWidget(forms.Textarea):
-    """A secret of several lines, such as a private key: never filled in."""
+    """A secret of several lines, such as a private key: never filled in; says whether one is stored."""
 
+    template_name = "django/forms/widgets/secret_text.html"
     stored = False
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        usual = {"rows": 5, "autocomplete": "off", "spellcheck": "false", "data-mono": True, "data-secret": True}
+        super().__init__(usual | (attrs or {}))
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, None, attrs)
-        if self.stored:
-            context["widget"]["attrs"]["placeholder"] = "Stored and encrypted. Leave blank to keep it."
+        context["widget"]["stored"] = self.stored
         return context
-
-
-class PemField(forms.CharField):
-    """A certificate or key as PEM text."""
-
-    def __init__(self, *, kind: str, **kwargs: Any) -> None:
-        super().__init__(max_length=40_000, **kwargs)
-        self.kind = kind  # CERTIFICATE or PRIVATE KEY
-
-    def to_python(self, value: Any) -> str:
-        text = str(super().to_python(value) or "").replace("\r\n", "\n").strip()
-        if text and not re.search(
-            rf"-----BEGIN [A-Z0-9 ]*{self.kind}-----.+-----END [A-Z0-9 ]*{self.kind}-----", text, re.S
-        ):
-            raise ValidationError(f"This is not PEM: it begins with -----BEGIN {self.kind}-----.", code="pem")
-        return text
 
 
 class StatusesField(LineField):

@@ -11,7 +11,6 @@ from connections.forms.fields import (
     HeadersField,
     JsonObjectField,
     LineField,
-    PemField,
     RowsField,
     SecretField,
     SecretFieldsField,
@@ -21,6 +20,7 @@ from connections.forms.fields import (
     TemplateField,
     UrlField,
 )
+from connections.forms.pem import PemField
 from connections.models import Connection
 from connections.models.pane import PLAIN
 
@@ -36,7 +36,9 @@ IN_REFRESH = ("refresh_token", "redirect_uri", *CLIENT)
 IN_REVOKE = ("token", "refresh_token", *CLIENT)
 # In a URL that a browser and its history see, and so no secret.
 IN_AUTHORIZATION_URL = ("client_id", "redirect_uri", "field.")
+KEY = "PEM (PKCS#8, PKCS#1 or EC), without a passphrase: it is encrypted here."
 TEMPLATES = "{{ client_id }}, {{ field.NAME }} and {{ encrypted.NAME }} may stand in a value."
+OVERRIDES = " A row wins over what would be sent; an empty value leaves that parameter out."
 
 
 def secret(label: str, **kwargs: Any) -> SecretField:
@@ -71,36 +73,47 @@ class PaneFields(ModelForm):
 
     username = LineField(label="Username", max_length=200)
     password = secret("Password", max_length=4096)
-    wsse_header = LineField(label="Header name for WSSE", max_length=100)
+    wsse_header = LineField(label="WSSE header name", max_length=100, required=False, help_text="Empty: X-WSSE.")
     cookie_url = UrlField(
-        label="URL of the cookie request", max_length=2000, help_text="The whole address that answers with the cookie."
+        label="Cookie request URL",
+        max_length=2000,
+        help_text="The whole address that answers with the cookie. The cookie is then sent with every call.",
     )
     cookie_body = TemplateField(
-        label="Body of the cookie request",
+        label="Cookie request body",
         required=False,
         placeholders=CUSTOM,
-        widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="{{ encrypted.NAME }} puts in an encrypted custom field from Advanced.",
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "data-mono": True}),
+        help_text="JSON, XML or a form, such as user={{ field.user }}&amp;password={{ encrypted.password }}. "
+        "Keep the password in an encrypted custom field under Advanced: what stands here is not secret.",
     )
     cookie_status = StatusesField(
-        label="Status of a successful cookie request", required=False, max_length=30, help_text="Empty: any 2xx or 3xx."
+        label="Cookie request success status", required=False, max_length=30, help_text="Empty: any 2xx or 3xx."
     )
     oauth1_consumer_key = LineField(label="Consumer key", max_length=500)
     oauth1_consumer_secret = secret("Consumer secret", max_length=4096)
     oauth1_private_key = PemField(
-        kind="PRIVATE KEY", label="Private key", required=False, widget=SecretTextWidget(attrs={"rows": 5})
+        kind="PRIVATE KEY", label="Private key", required=False, widget=SecretTextWidget, help_text=KEY
     )
-    oauth1_token = LineField(label="Access token of the account", max_length=2000, required=False)
+    oauth1_token = LineField(
+        label="Access token of the account",
+        max_length=2000,
+        required=False,
+        help_text="With its secret. Empty where the consumer alone is let in.",
+    )
     oauth1_token_secret = secret("Access token secret", max_length=4096)
-    oauth1_realm = LineField(label="Realm", max_length=200, required=False)
+    oauth1_realm = LineField(
+        label="Realm", max_length=200, required=False, help_text="Only where the provider asks for one."
+    )
     jwt_secret = secret("Secret", max_length=8192)
     jwt_private_key = PemField(
-        kind="PRIVATE KEY", label="Private key for signing", required=False, widget=SecretTextWidget(attrs={"rows": 5})
+        kind="PRIVATE KEY", label="Private key for signing", required=False, widget=SecretTextWidget, help_text=KEY
     )
     jwt_payload = JsonObjectField(
         label="Payload",
         placeholders=CUSTOM,
-        help_text="A JSON object. iat and exp are added where they are missing: now, and an hour from now.",
+        help_text="A JSON object. iat and exp are added where they are missing: now, and an hour from now. "
+        "{{ encrypted.NAME }} and {{ field.NAME }} may stand inside its texts.",
     )
     jwt_headers = JsonObjectField(label="JWT headers", required=False, help_text='A JSON object, such as {"kid": "1"}.')
     custom_headers = HeadersField(
@@ -110,8 +123,18 @@ class PaneFields(ModelForm):
         placeholders=CUSTOM,
         help_text="{{ encrypted.NAME }} and {{ field.NAME }} put in the custom fields from Advanced.",
     )
-    custom_query = RowsField(label="Authentication URL parameters", required=False, placeholders=CUSTOM)
-    custom_body = RowsField(label="Authentication body fields", required=False, placeholders=CUSTOM)
+    custom_query = RowsField(
+        label="Authentication URL parameters",
+        required=False,
+        placeholders=CUSTOM,
+        help_text="Added to the URL of every call.",
+    )
+    custom_body = RowsField(
+        label="Authentication body fields",
+        required=False,
+        placeholders=CUSTOM,
+        help_text="Added to the body of every call.",
+    )
 
     authorization_url = UrlField(
         label="Authorization URL", max_length=2000, help_text="The provider’s page where you agree."
@@ -158,7 +181,8 @@ class PaneFields(ModelForm):
         required=False,
         placeholders=IN_CODE_EXCHANGE,
         help_text="{{ code }}, {{ redirect_uri }}, {{ query.NAME }} (of the callback) and those below may stand in a value. "
-        + TEMPLATES,
+        + TEMPLATES
+        + OVERRIDES,
     )
     refresh_headers = HeadersField(
         label="Refresh token request headers",
@@ -170,7 +194,10 @@ class PaneFields(ModelForm):
         label="Refresh token request body",
         required=False,
         placeholders=IN_REFRESH,
-        help_text="{{ refresh_token }} and " + TEMPLATES,
+        help_text="{{ refresh_token }} and "
+        + TEMPLATES
+        + OVERRIDES
+        + " With Basic auth header, client_secret = {{ client_secret }} sends the credentials in the body here.",
     )
     revoke_headers = HeadersField(
         label="Revoke token request headers",
@@ -182,11 +209,13 @@ class PaneFields(ModelForm):
         label="Revoke token request body",
         required=False,
         placeholders=IN_REVOKE,
-        help_text="{{ token }} and " + TEMPLATES,
+        help_text="{{ token }} and " + TEMPLATES + OVERRIDES,
     )
     access_token_path = path("Path to access token", "In the token answer, such as authed_user.access_token.")
     refresh_token_path = path("Path to refresh token", "In the token answer.")
-    expires_in_path = path("Path to expiry", "In the token answer; seconds.")
+    expires_in_path = path(
+        "Path to expiry", "In the token answer; seconds. For milliseconds write ms behind it: expires_in ms."
+    )
 
     token = secret("Token", max_length=20_000)
     token_header = LineField(label="Header name", max_length=100)
@@ -194,7 +223,7 @@ class PaneFields(ModelForm):
         label="Header scheme",
         max_length=50,
         required=False,
-        help_text="Before the token, with a blank between. None or empty: the bare token.",
+        help_text="Before the token, with a blank between: Bearer, MAC or your own. None or empty: the bare token.",
         widget=forms.TextInput(attrs={"list": "token-schemes", "autocomplete": "off"}),
     )
     token_param = LineField(label="Parameter name", max_length=100)
@@ -215,9 +244,11 @@ class PaneFields(ModelForm):
         required=False,
         placeholders=("token", *CUSTOM),
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="{{ token }}, {{ encrypted.NAME }} and {{ field.NAME }} may stand in it. Sent as the media type says.",
+        help_text="JSON, XML or a form. {{ token }}, {{ encrypted.NAME }} and {{ field.NAME }} may stand in it.",
     )
-    token_refresh_path = path("Path to the token in its answer")
+    token_refresh_path = path(
+        "Path to the token in its answer", "Such as data.token, or an XPath where the answer is XML."
+    )
 
     auth_fail_status = StatusesField(label="HTTP status that means “not authorized”", required=False, max_length=30)
     auth_fail_path = path("Path to the error field")
@@ -255,13 +286,15 @@ class PaneFields(ModelForm):
         label="TLS client certificate",
         required=False,
         widget=forms.Textarea(attrs={"rows": 4, "data-mono": True, "data-file": True}),
-        help_text="PEM, shown to servers that ask for one. Its key comes below and is never shown again.",
+        help_text="PEM, shown to servers that ask for one.",
     )
     tls_key = PemField(
         kind="PRIVATE KEY",
+        passphrase=True,
         label="TLS client key",
         required=False,
         widget=SecretTextWidget(attrs={"rows": 4, "data-file": True}),
+        help_text="PEM; needed with a certificate.",
     )
     tls_passphrase = secret("Passphrase of the TLS client key", max_length=4096)
     encrypted_fields = SecretFieldsField(
@@ -281,7 +314,7 @@ class PaneFields(ModelForm):
         fields = ("name", *PLAIN)
 
 
-# Declared in the class it would hide the form's own `fields`.
-PaneFields.base_fields["fields"] = FieldsField(
+# Declared in the class it would hide the form's own `fields`. Both, since a subclass is made anew from what is declared.
+PaneFields.declared_fields["fields"] = PaneFields.base_fields["fields"] = FieldsField(
     label="Unencrypted custom fields", required=False, help_text="{{ field.NAME }} puts one in."
 )

@@ -48,7 +48,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
 # A change of one of these changes which fields there are, or what they are filled with.
 SHAPING = (
     "region", "marketplace", "auth_type", "grant_type", "ping_method", "token_location", "borrow_from",
-    "oauth1_signature_method", "jwt_algorithm", "revoke_url", "token_refresh_url", "tls_certificate",
+    "oauth1_signature_method", "jwt_algorithm", "revoke_url", "token_refresh_url", "cookie_method", "token_refresh_method",
 )  # fmt: skip
 
 
@@ -177,16 +177,13 @@ SHOWN: dict[str, Rule] = {
     "token_refresh_path": token_renewal,
     "ping_body": lambda shape: shape.chose("ping_method", "POST", "PUT"),
     "concurrency": lambda shape: not shape.has("borrow_from"),
-    "tls_key": lambda shape: shape.has("tls_certificate"),
-    "tls_passphrase": lambda shape: shape.has("tls_certificate"),
 }
 
 # Needed whenever they are shown.
 REQUIRED = {
-    "name", "region", "marketplace", "base_uri", "media_type", "auth_type", "username", "wsse_header", "cookie_method", "cookie_url",
+    "name", "region", "marketplace", "base_uri", "media_type", "auth_type", "username", "cookie_method", "cookie_url",
     "oauth1_signature_method", "oauth1_consumer_key", "jwt_algorithm", "jwt_payload", "oauth_client", "grant_type",
-    "client_authentication", "authorization_url", "pkce", "token_url", "token_location", "token_header", "token_param",
-    "token_refresh_method", "token_refresh_path", "concurrency",
+    "client_authentication", "authorization_url", "token_url", "token_header", "token_param", "token_refresh_path",
 }  # fmt: skip
 # Secrets needed whenever they are shown, unless one is stored.
 REQUIRED_SECRETS = {
@@ -196,5 +193,6 @@ REQUIRED_SECRETS = {
     "jwt_secret",
     "jwt_private_key",
     "token",
-    "tls_key",
 }
+# Left empty they are what they are at first.
+DEFAULTED = ("pkce", "token_location", "token_refresh_method", "wsse_header", "ping_method", "concurrency")

@@ -50,7 +50,9 @@ def connection_test_unsaved(request: Request) -> HttpResponseBase:
         return _invalid(request, form, stored or connection)
     typed = form.instance
     pasted = form.cleaned_data.get("refresh_token")
-    candidate = Candidate(typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None)
+    candidate = Candidate(
+        typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None, secrets=form.secrets
+    )
     return _stream(request, candidate, form, stored or connection)
 
 

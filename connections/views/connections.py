@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from connections import applications
-from connections.actions import authorizations, connection_tests, grants
+from connections.actions import authorizations, connection_tests, copies, grants
 from connections.actions import connections as actions
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import ActionError, GrantError, SecretHostError, StaleError
@@ -291,11 +291,12 @@ def _take_draft(request: Request) -> QueryDict | None:
 def connection_delete(request: Request, id: uuid.UUID) -> HttpResponse:
     connection = pane.connection_or_404(request, id)
     if request.method != "POST":
-        return render(request, "connections/connection_delete.html", {"connection": connection})
+        context = {"connection": connection, "uses": copies.uses(connection)}
+        return render(request, "connections/connection_delete.html", context)
     try:
-        actions.delete(connection, by=request.actor)
+        copies.delete_unused(connection, by=request.actor)
     except ActionError as error:
-        messages.error(request, str(error))
-        return go(request, reverse("connection_edit", args=[connection.pk]))
+        messages.error(request, f"{connection.name} cannot be deleted. {error}")
+        return go(request, reverse("connection_used_by", args=[connection.pk]))
     messages.success(request, f"{connection.name} is deleted.")
     return go(request, reverse("connections"))
