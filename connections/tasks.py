@@ -10,10 +10,10 @@ from django.db import connections as databases
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from connections.actions import authorizations, grants
+from connections.actions import authorizations, grants, recordings
 from connections.actions.errors import GrantError
 from connections.models import Actor, Grant
-from connections.models.connections import GrantType
+from connections.models.choices import GrantType
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,9 @@ THREADS = 16
 
 
 def run_due() -> int:
-    """Refresh what ends soon or may be tried again, and clear away old attempts. Returns how many grants were tried."""
+    """Refresh what ends soon or may be tried again, clear away what is old. Returns how many grants were tried."""
     authorizations.prune()
+    recordings.prune()
     due = list(_due().order_by("refresh_at").values_list("connection_id", "generation")[:BATCH])
     if due:
         with ThreadPoolExecutor(max_workers=min(THREADS, len(due))) as pool:

@@ -14,17 +14,18 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from connections.actions import connections, events, grants
+from connections.actions import connections, events, grants, token_requests
 from connections.actions.errors import ActionError, GrantError, as_json
+from connections.actions.token_requests import redirect_uri as redirect_uri
 from connections.applications import Failure
 from connections.models import Actor, AuthorizationAttempt, Connection, Grant, User
 from connections.models.attempts import AttemptState
-from connections.oauth import authorize, exchange
+from connections.models.choices import Pkce
+from connections.oauth import authorize
 from connections.oauth.errors import OAuthError
 from connections.oauth.tokens import Tokens
+from connections.outbound import OutboundError
 from connections.sealing import Sealed
-
-REDIRECT_PATH = "/oauth/callback/"
 
 
 class CallbackError(ActionError):
@@ -34,11 +35,6 @@ class CallbackError(ActionError):
         super().__init__(code)
         self.code = code
         self.attempt = attempt
-
-
-def redirect_uri() -> str:
-    """The one redirect URL, to be registered with the provider."""
-    return f"{settings.PUBLIC_URL}{REDIRECT_PATH}"
 
 
 def digest(text: str) -> str:
@@ -60,12 +56,10 @@ def begin(
     back there instead of to the authorization URL. Raises GrantError where the client's secret cannot be read, ActionError
     where there is nowhere to go.
     """
-    grants.endpoint(connection)  # raises before anybody is sent away for nothing
-    client, provider = connection.oauth_client, connection.provider
-    assert client is not None and by.user is not None
+    token_requests.trial(connection)  # raises before anybody is sent away for nothing
+    assert by.user is not None
     state = authorize.new_state()
-    method = "" if connection.pkce in ("", "off") else connection.pkce
-    verifier = authorize.new_verifier() if method else ""
+    verifier = "" if connection.pkce in ("", Pkce.OFF) else authorize.new_verifier()
     now = timezone.now()
     attempt = AuthorizationAttempt.objects.create(
         connection=connection,
@@ -87,18 +81,13 @@ def begin(
         return attempt, authorize.authorization_url(login["amazon_callback_uri"], back)
     if not connection.authorization_url:
         raise ActionError("This connection has no authorization URL.")
-    params = provider.consent_params(
-        application_id=client.application_id,
-        client_id=client.client_id,
-        redirect_uri=attempt.redirect_uri,
-        state=state,
-        draft=connection.draft_application,
-        scope=connection.scope,
-        code_challenge=authorize.code_challenge(verifier, method) if method else "",
-        code_challenge_method=method,
-        extra={},
-    )
-    return attempt, authorize.authorization_url(connection.authorization_url, params)
+    try:
+        url = token_requests.authorization_url(
+            connection, redirect_uri=attempt.redirect_uri, state=state, verifier=verifier
+        )
+    except OutboundError as error:
+        raise ActionError(f"Authorization URL: {error.detail}") from None
+    return attempt, url
 
 
 def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: Actor) -> AuthorizationAttempt:
@@ -115,7 +104,7 @@ def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: A
     connection = attempt.connection
     if attempt.has_expired:
         return _fail(attempt, Failure(error="expired_attempt", where="consent"), by=by)
-    callback = authorize.parse_callback(query, code_param=_code_param(connection, query))
+    callback = authorize.parse_callback(query, code_param=token_requests.code_param(connection, query))
     if callback.error:
         error = callback.error
         failure = Failure(error=error.error, description=error.description, status=None, where="consent")
@@ -125,11 +114,12 @@ def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: A
     identity_param = connection.provider.identity_param
     attempt.identity = callback.extra.get(identity_param, "")[:200] if identity_param else ""
     try:
-        tokens = exchange.exchange_code(
-            grants.endpoint(connection),
+        tokens = token_requests.exchange_code(
+            connection,
             code=callback.code or "",
             redirect_uri=attempt.redirect_uri,
             verifier=attempt.verifier.reveal() if attempt.verifier else None,  # to be posted to the token endpoint
+            query=query,
         )
     except OAuthError as error:
         return _fail(attempt, grants.token_failure(error), by=by)
@@ -150,11 +140,6 @@ def find(query: Mapping[str, str], *, user: User, session_secret: str) -> Author
     if attempt.started_by_id != user.pk or attempt.session_hash != digest(session_secret):
         raise CallbackError("other_browser")
     return attempt
-
-
-def _code_param(connection: Connection, query: Mapping[str, str]) -> str:
-    wanted = connection.provider.code_param
-    return wanted if wanted in query else "code"
 
 
 def _received(attempt: AuthorizationAttempt, tokens: Tokens, *, by: Actor) -> AuthorizationAttempt:

@@ -1,112 +1,149 @@
-"""A call through a connection: its base URI, its headers, its token where the provider wants it."""
+"""Calls through a connection: the one way any is made. Every setting of the pane that shapes a call is obeyed here.
+
+Built (outgoing), signed (schemes), let through in turn (slots), sent, judged (verdicts), recorded while debugging (recordings). An
+answer that says "not authorized" is repeated once with a new token; one that says "slow down" up to twice, after a wait. Nothing
+was done in either case, so any method may be repeated.
+"""
 
 from __future__ import annotations
 
-import json
-import platform
+import random
+import time
 from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import urlsplit, urlunsplit
+from datetime import timedelta
+from typing import Literal
 
-from connections import __version__, outbound
-from connections.applications import Failure
-from connections.models import Connection
-from connections.oauth.errors import scrub
+from django.utils import timezone
+
+from connections import outbound
+from connections.actions import grants, logins, recordings, schemes, slots, verdicts
+from connections.actions.outgoing import Outgoing, Request, build, identity, target, test_request
+from connections.actions.slots import CallError
+from connections.models import Actor, Connection
+from connections.models.choices import AuthType
+from connections.outbound import OutboundError
 from connections.sealing import Sealed
 
-ACCEPT = {"json": "application/json", "xml": "application/xml", "text": "text/plain"}
-CONTENT_TYPE = {
-    "json": "application/json",
-    "xml": "application/xml",
-    "urlencoded": "application/x-www-form-urlencoded",
-    "text": "text/plain; charset=utf-8",
-}
+__all__ = ["CallError", "Outgoing", "Reply", "Request", "build", "identity", "perform", "target", "test_request"]
+
 MAX_ANSWER = 5 * 1024 * 1024  # bytes
-REQUEST_ID_HEADERS = ("x-amzn-requestid", "x-request-id", "x-correlation-id")
+REPEATS = 2  # after "slow down"
+WAIT = 20  # seconds, over all such repeats of one call
+BACK_OFF = (1.0, 3.0)  # seconds, where the answer does not say how long
+MARGIN = 5  # seconds around a call in which its slot is held
+STALE = 5  # seconds after which a request that waited is signed anew: signatures tell the time
+YOUNG = timedelta(seconds=60)  # a token this new is not replaced: the API refuses for another reason
+
+Redirects = Literal["refuse", "return"]
 
 
 @dataclass(frozen=True)
-class Request:
-    method: str
-    path: str  # relative to the base URI, with query
-    body: str = ""
+class Reply(outbound.Answer):
+    """The last answer, as it came; `problem` says whether it still means "not authorized" or "slow down".
+
+    `retry_after` in seconds goes with the latter. `repeats` counts the answers before this one.
+    """
+
+    problem: Literal["", "unauthorized", "rate_limited"] = ""
+    retry_after: float | None = None
+    repeats: int = 0
 
 
-def test_request(connection: Connection, *, now: datetime) -> Request:
-    """What "How to test this connection" says, or else what is known to prove a connection of this application."""
-    if connection.ping_path or connection.ping_method != "GET":
-        return Request(connection.ping_method, connection.ping_path, connection.ping_body)
-    default = connection.provider.test_call(
-        grant_type=connection.grant_type, base_uri=connection.base_uri, scope=connection.scope
-    )
-    return Request(default.method, default.resolve(now))
+def perform(
+    connection: Connection,
+    request: Request,
+    *,
+    by: Actor,
+    token: Sealed | None = None,
+    record: bool = True,
+    renew: bool = True,
+    redirects: Redirects = "return",
+) -> Reply:
+    """Make one call. `token` is one to use instead of the stored; it is never replaced. `renew=False` replaces none.
+
+    Raises CallError where it may not or cannot be made, GrantError where it cannot be signed, OutboundError where no answer came.
+    Must not be called inside a transaction: it waits, for its turn and for the answer.
+    """
+    credential = Credential(connection, by, token, may_renew=renew and not connection._state.adding)
+    waited, repeats, slowed = 0.0, 0, 0
+    while True:
+        answer = _send(connection, request, credential, record=record, redirects=redirects)
+        problem = verdicts.problem(connection, answer)
+        if problem == "unauthorized" and credential.renew():
+            repeats += 1
+            continue
+        wait = None
+        if problem == "rate_limited":
+            wait = verdicts.retry_after(connection, answer)
+            pause = BACK_OFF[min(slowed, 1)] * random.uniform(0.8, 1.2) if wait is None else wait  # noqa: S311  jitter
+            if slowed < REPEATS and waited + pause <= WAIT:
+                time.sleep(pause)
+                waited, slowed, repeats = waited + pause, slowed + 1, repeats + 1
+                continue
+            wait = max(pause, 1)
+        return Reply(**vars(answer), problem=problem, retry_after=wait, repeats=repeats)
 
 
-def target(connection: Connection, path: str) -> str:
-    """The URL of a path below the base URI. It never leaves the base URI's host: the path is only ever appended."""
-    base = urlsplit(connection.base_uri)
-    path, _, query = path.partition("?")
-    joined = base.path.rstrip("/") + ("/" + path.lstrip("/") if path else "")
-    return urlunsplit(
-        (base.scheme, base.netloc, joined or "/", "&".join(part for part in (base.query, query) if part), "")
-    )
+class Credential:
+    """What a call proves itself with, and whether that can be had anew, once."""
+
+    def __init__(self, connection: Connection, by: Actor, given: Sealed | None, *, may_renew: bool) -> None:
+        self.connection, self.by, self.given = connection, by, given
+        self.used: int | None = None  # generation of the grant that the last call was signed with
+        self.may_renew = may_renew and given is None
+        self.is_oauth2 = connection.auth_type == AuthType.OAUTH2
+
+    def put_on(self, outgoing: Outgoing) -> Sealed | None:
+        """Sign a request. Returns the token that is on it, if known. Raises GrantError."""
+        if not self.is_oauth2:
+            self.used = schemes.sign(self.connection, outgoing, by=self.by, token=self.given)
+            return self.given
+        token = self.given
+        if token is None:
+            grant = grants.current(self.connection, by=self.by)
+            token, self.used = grant.access_token, grant.generation
+            self.may_renew = self.may_renew and not (grant.refreshed_at and timezone.now() - grant.refreshed_at < YOUNG)
+        # To the base URI's host, for which it was issued.
+        schemes.place(self.connection, outgoing, logins.opened(token))
+        return token
+
+    def renew(self) -> bool:
+        """Whether there is something new to repeat the call with. Raises GrantError where the login or refresh fails."""
+        if not self.may_renew:
+            return False
+        self.may_renew = False
+        if self.is_oauth2:
+            # Used as it is: asked for again, one that lasts less than a minute would be refreshed again.
+            self.given = grants.refresh(self.connection, by=self.by, stale=self.used).access_token
+            return self.given is not None
+        return schemes.renew(self.connection, by=self.by, used=self.used)
 
 
-def send(connection: Connection, request: Request, *, token: Sealed | None) -> outbound.Answer:
-    """Raises OutboundError where no answer came. Redirects are answers here: they are not followed with a token on board."""
-    headers = {"Accept": ACCEPT.get(connection.media_type, "*/*")}
-    if request.body:
-        headers["Content-Type"] = CONTENT_TYPE.get(connection.media_type, "application/octet-stream")
-    provider = connection.provider
-    if provider.user_agent:
-        headers["User-Agent"] = (
-            f"Gatehouse/{__version__} (Language=Python/{platform.python_version()}; Platform={platform.system()})"
-        )
-    headers |= dict(connection.headers)
-    params: dict[str, str] = {}
-    if token is not None:
-        placed = provider.placement
-        value = f"{placed.prefix} {token.reveal()}".strip()  # to the base URI's host, for which it was issued
-        (params if placed.location == "query" else headers)[placed.name] = value
-    return outbound.request(
-        request.method,
-        target(connection, request.path),
-        headers=headers,
-        params=params or None,
-        data=request.body.encode() or None,
-        max_bytes=MAX_ANSWER,
-    )
-
-
-def failure(answer: outbound.Answer, token: Sealed | None = None) -> Failure:
-    """What an answer that is no success says: Amazon's `errors[0]`, or the usual `error` fields; never the body itself."""
-    code, description = "", ""
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        body = None
-    if isinstance(body, dict):
-        errors = body.get("errors")
-        first = errors[0] if isinstance(errors, list) and errors else body.get("error")
-        if isinstance(first, dict):
-            code = str(first.get("code") or "")
-            description = str(first["details"] if "details" in first else first.get("message") or "")
-        elif isinstance(first, str):
-            code, description = first, str(body.get("error_description") or "")
-        else:
-            description = str(body.get("message") or "")
-    if token is not None:
-        sent = [token.reveal()]  # to find it in what the provider says, and leave it out
-        code, description = scrub(code, sent), scrub(description, sent)
-    request_id = next((answer.headers[name] for name in REQUEST_ID_HEADERS if name in answer.headers), None)
-    return Failure(
-        error=_line(code, 100) or f"http_{answer.status}",
-        description=_line(description, 500),
-        status=answer.status,
-        request_id=request_id and _line(request_id, 100),
-        where="call",
-    )
-
-
-def _line(text: str, length: int) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)[:length].strip()
+def _send(
+    connection: Connection, request: Request, credential: Credential, *, record: bool, redirects: Redirects
+) -> outbound.Answer:
+    """Once over the wire, signed anew, in a slot and at its turn."""
+    going = build(connection, request)
+    token = credential.put_on(going)  # a login, where one is needed, takes no slot
+    signed_at = time.monotonic()
+    # Digest asks twice, each time with a deadline of its own.
+    deadline = outbound.DEADLINE / (2 if going.auth else 1)
+    longest = outbound.DEADLINE + MARGIN + (slots.TURN_SECONDS if connection.rate_wait_ms else 0)
+    with slots.hold(connection, seconds=longest):
+        slots.await_turn(connection)
+        if time.monotonic() - signed_at > STALE:
+            going = build(connection, request)
+            token = credential.put_on(going)
+        error: OutboundError | None = None
+        try:
+            answer = outbound.request(
+                going.method, going.url, headers=going.headers, params=going.params or None, data=going.body or None,
+                auth=going.auth, client=going.identity, max_bytes=MAX_ANSWER, deadline=deadline, redirects=redirects,
+            )  # fmt: skip
+        except OutboundError as caught:
+            error = caught
+    if record and not connection._state.adding:
+        recordings.call(connection, going, error or answer, token=token)
+    if error:
+        raise error
+    return answer

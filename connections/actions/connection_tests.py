@@ -5,8 +5,10 @@ The steps come one by one as they are done, so that a page can show them while t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -15,16 +17,14 @@ from urllib.parse import quote
 from django.utils import timezone
 
 from connections import outbound
-from connections.actions import authorizations, calls, clients, connections, events, grants
-from connections.actions.errors import GrantError, SecretHostError, from_json, problem
+from connections.actions import calls, clients, connections, events, grants, recordings, token_requests, verdicts
+from connections.actions.errors import GrantError, SecretHostError, as_json, from_json, problem
 from connections.applications import Explanation, Failure
 from connections.models import Actor, Connection, Grant
-from connections.models.connections import AuthType, GrantType
-from connections.oauth import exchange
-from connections.oauth import refresh as oauth_refresh
+from connections.models.choices import AuthType, GrantType, Status
 from connections.oauth.errors import OAuthError
 from connections.outbound import OutboundError
-from connections.sealing import Sealed
+from connections.sealing import Sealed, SealError
 
 TITLES = {
     "address": "The address answers",
@@ -33,9 +33,6 @@ TITLES = {
     "token": "There is an access token",
     "call": "The test call is accepted",
 }
-
-
-TOKEN_REQUEST = ("auth_type", "grant_type", "token_url", "client_authentication", "scope", "oauth_client_id")
 
 
 @dataclass(frozen=True)
@@ -66,13 +63,36 @@ class Candidate:
     """What is tested: a connection as stored, or as typed and not saved.
 
     `stored` is the saved connection whose tokens may be used: they are, only while the typed values send them where the saved
-    ones do. `refresh_token` is one that was pasted and not saved.
+    ones do. The same holds for the other stored secrets: `secrets` are those that were typed, blank ones stand for the stored,
+    as in connections.update. `refresh_token` is one that was pasted and not saved.
     """
 
     connection: Connection
     stored: Connection | None = None
     refresh_token: Sealed | None = None
+    secrets: dict[str, Any] = field(default_factory=dict, repr=False)
     token: Sealed | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        if self.stored is not self.connection:
+            self._take_secrets()
+
+    def _take_secrets(self) -> None:
+        """Put the typed secrets in. What is stored stays only where it goes to the same hosts as before."""
+        typed, stored = self.connection, self.stored
+        if stored is None or connections.secret_places(typed) != connections.secret_places(stored):
+            for name in connections.BOUND:
+                setattr(typed, name, None)
+            typed.encrypted_field_names = []
+        for name, text in self.secrets.items():
+            if text and name != "encrypted_fields":
+                setattr(typed, name, text)
+        rows: list[list[str]] = self.secrets.get("encrypted_fields") or []
+        if any(text for _, text in rows):
+            with suppress(SealError):  # then the typed values alone are tried
+                rows = [[name, text or connections.encrypted_fields(typed).get(name, "")] for name, text in rows]
+            typed.encrypted_fields = json.dumps({name: text for name, text in rows if text})
+            typed.encrypted_field_names = [name for name, text in rows if text]
 
     @property
     def may_use_grant(self) -> bool:
@@ -81,7 +101,7 @@ class Candidate:
     @property
     def asks_as_stored(self) -> bool:
         """Whether the typed values ask for a token just as the saved ones do."""
-        return all(getattr(self.connection, name) == getattr(self.stored, name) for name in TOKEN_REQUEST)
+        return all(getattr(self.connection, name) == getattr(self.stored, name) for name in token_requests.SETTINGS)
 
 
 class Stopped(Exception):
@@ -151,6 +171,8 @@ def _attempt(name: str, attempt: Callable[[], Step], connection: Connection) -> 
         return _explained(name, connection.provider.explain(error.failure), said(error.failure))
     except SecretHostError as error:
         return Step(name, False, str(error), action="edit_client")
+    except calls.CallError as error:
+        return Step(name, False, str(error), hint=error.hint, action="edit_connection")
 
 
 def _explained(name: str, explanation: Explanation, detail: str) -> Step:
@@ -179,7 +201,7 @@ def _address(connection: Connection) -> Step:
 def _tls(connection: Connection) -> Step:
     if not connection.base_uri.lower().startswith("https:"):
         return Step("tls", None, "Plain http, allowed for this host by the operator of Gatehouse.")
-    certificate = outbound.tls(connection.base_uri)
+    certificate = outbound.tls(connection.base_uri, client=calls.identity(connection, connection.base_uri))
     until = certificate.expires_at.strftime("%-d %B %Y")
     return Step(
         "tls",
@@ -202,11 +224,10 @@ def _client(candidate: Candidate, *, by: Actor) -> Step:
             if error.code != "reauthorization_required":  # that one says: the client is right, the grant is not
                 raise
         return Step("client", True, f"{outbound.host_port(connection.token_url)} knows them.")
-    where = grants.endpoint(connection)
     if connection.grant_type == GrantType.CLIENT_CREDENTIALS:
-        candidate.token = Sealed.of(exchange.client_credentials(where, scope=connection.scope or None).access_token)
+        candidate.token = Sealed.of(token_requests.client_credentials(connection).access_token)
         return Step("client", True, "A token was given for them.")
-    exchange.probe_client(where, redirect_uri=authorizations.redirect_uri(), grant_type=connection.grant_type)
+    token_requests.probe(connection)
     return Step("client", True, "A made-up code was refused, the client was not: ID and secret are right.")
 
 
@@ -253,7 +274,7 @@ def _pasted(candidate: Candidate) -> Step:
         raise Stopped(Step("token", None, "A provider may replace a refresh token each time it is used, so the pasted one is tried "
                            "only when it is saved.", hint="Save & authorize tries it.", action="authorize"))  # fmt: skip
     pasted = candidate.refresh_token.reveal()  # typed a moment ago, to be posted where it came from
-    candidate.token = Sealed.of(oauth_refresh.refresh(grants.endpoint(connection), refresh_token=pasted).access_token)
+    candidate.token = Sealed.of(token_requests.refresh(connection, refresh_token=pasted).access_token)
     return Step("token", True, "The pasted refresh token works.")
 
 
@@ -264,24 +285,42 @@ def _call(candidate: Candidate, *, by: Actor) -> Step:
     request = calls.test_request(connection, now=timezone.now())
     if not request.method:
         return Step("call", None, "Getting a token is all the proof there is for this scope.")
-    answer = calls.send(connection, request, token=candidate.token)
-    if _is_expired(connection, answer) and candidate.stored is connection:
-        candidate.token = grants.refresh(connection, by=by, insist=True).access_token
-        answer = calls.send(connection, request, token=candidate.token)
-    line = f"{request.method} {quote(request.path.split('?')[0], safe='/{}:')}: HTTP {answer.status}"
-    if 200 <= answer.status < 300:
-        return Step("call", True, f"{line}.", ms=answer.ms)
-    failure = calls.failure(answer, candidate.token)
-    return replace(_explained("call", connection.provider.explain(failure), f"{line} {said(failure)}"), ms=answer.ms)
+    is_saved = candidate.stored is connection
+    reply = calls.perform(
+        connection, request, by=by, token=None if is_saved else candidate.token, record=is_saved, renew=is_saved,
+        redirects="refuse",
+    )  # fmt: skip
+    return _judged(candidate, request, reply, by=by)
 
 
-def _is_expired(connection: Connection, answer: outbound.Answer) -> bool:
-    """A 401, or Amazon's 403 that names an expired or revoked token; any other 403 would only loop."""
-    if answer.status == 401:
-        return True
-    description = calls.failure(answer).description.lower()
-    return (
-        answer.status == 403
-        and "access token" in description
-        and ("expired" in description or "revoked" in description)
-    )
+def _judged(candidate: Candidate, request: calls.Request, reply: calls.Reply, *, by: Actor) -> Step:
+    connection = candidate.connection
+    line = f"{request.method} {quote(request.path.split('?')[0], safe='/{}:')}: HTTP {reply.status}"
+    line += f" ({reply.repeats + 1} calls)" if reply.repeats else ""
+    is_good = 200 <= reply.status < 300 and not reply.problem
+    why = verdicts.test_verdict(connection, reply) if is_good else ""
+    if is_good and not why:
+        _mark(candidate, Status.ONLINE, None, by=by)
+        return Step("call", True, f"{line}.", ms=reply.ms)
+    hide = recordings.mask(connection, candidate.token)
+    failure = verdicts.failure(reply, connection=connection, hide=hide)
+    if why:
+        told = f" “{failure.description}”" if failure.description else ""
+        return Step("call", False, f"{line}. {why}{told}", ms=reply.ms, action="edit_connection",
+                    hint="If this was a success, correct the paths and values under How to test this connection.")  # fmt: skip
+    # What the settings say of the answer goes before its status: an API may refuse with 200.
+    meant = {"unauthorized": 401, "rate_limited": 429}.get(reply.problem) if 200 <= reply.status < 300 else None
+    explanation = connection.provider.explain(replace(failure, status=meant or reply.status))
+    step = replace(_explained("call", explanation, f"{line} {said(failure)}"), ms=reply.ms)
+    if reply.problem == "unauthorized":
+        _mark(candidate, Status.OFFLINE, failure, by=by)
+    if reply.problem == "rate_limited" and reply.retry_after:
+        step = replace(step, hint=f"{step.hint} It may be called again in {round(reply.retry_after)} seconds.")
+    return step
+
+
+def _mark(candidate: Candidate, status: Status, failure: Failure | None, *, by: Actor) -> None:
+    """What the test says of the credentials; those of OAuth 2.0 are judged where tokens are asked for."""
+    connection = candidate.connection
+    if candidate.stored is connection and connection.auth_type != AuthType.OAUTH2:
+        connections.set_status(connection, status, as_json(failure) if failure else None, by=by)

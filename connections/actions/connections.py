@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
@@ -12,58 +13,79 @@ from connections import outbound
 from connections.actions import clients, events
 from connections.actions.errors import ActionError, StaleError
 from connections.models import Actor, Connection, Grant, OAuthClient
-from connections.models.connections import Status
+from connections.models.choices import Status
+from connections.models.pane import PLAIN, SECRET
 
-FIELDS = (
-    "name", "region", "marketplace", "base_uri", "headers", "media_type", "auth_type", "oauth_client", "grant_type",
-    "client_authentication", "authorization_url", "draft_application", "scope", "pkce", "token_url",
-    "ping_method", "ping_path", "ping_body",
-)  # fmt: skip
+FIELDS = ("name", *PLAIN)
+RELATIONS = ("oauth_client", "borrow_from")
+# Secrets that go to the base URI's host (or, for a cookie or a token request, to one named in full): bound to where they go.
+BOUND = tuple(name for name in SECRET if name not in ("tls_key", "tls_passphrase"))
 
 
 def values(connection: Connection) -> dict[str, Any]:
-    """What a person set, as plain JSON values (a client by its id)."""
-    plain = {name: getattr(connection, name) for name in FIELDS if name != "oauth_client"}
-    return plain | {"oauth_client": str(connection.oauth_client_id) if connection.oauth_client_id else None}
+    """What a person set, as plain JSON values (a client by its id); of encrypted custom fields only the names."""
+    plain = {name: getattr(connection, name) for name in FIELDS if name not in RELATIONS}
+    related = {name: getattr(connection, f"{name}_id") for name in RELATIONS}
+    return (
+        plain
+        | {name: str(pk) if pk else None for name, pk in related.items()}
+        | {"encrypted_field_names": list(connection.encrypted_field_names)}
+    )
 
 
 def places(connection: Connection) -> tuple[str, ...]:
     """The hosts that this connection's tokens may be sent to, and the client they were issued to."""
-    urls = (connection.base_uri, connection.token_url)
-    return (*map(_origin, urls), str(connection.oauth_client_id), connection.auth_type, connection.grant_type)
+    return (
+        *_origins(connection, "base_uri", "token_url"),
+        str(connection.oauth_client_id),
+        connection.auth_type,
+        connection.grant_type,
+    )
 
 
-def _origin(url: str) -> str:
+def secret_places(connection: Connection) -> tuple[str, ...]:
+    """Where this connection's own secrets (password, static token, encrypted fields, …) are sent."""
+    return _origins(connection, "base_uri", "token_url", "revoke_url", "token_refresh_url", "cookie_url")
+
+
+def _origins(connection: Connection, *names: str) -> tuple[str, ...]:
     """Scheme and host[:port]: what travels encrypted to a host must not travel there in clear."""
-    return f"{url.partition(':')[0].lower()}://{outbound.host_port(url)}" if url else ""
+    urls = (getattr(connection, name) for name in names)
+    return tuple(f"{url.partition(':')[0].lower()}://{outbound.host_port(url)}" if url else "" for url in urls)
 
 
 @transaction.atomic
-def create(*, by: Actor, application: str, id: uuid.UUID | None = None, **fields: Any) -> Connection:
+def create(
+    *, by: Actor, application: str, id: uuid.UUID | None = None, secrets: dict[str, Any] | None = None, **fields: Any
+) -> Connection:
     """Raises SecretHostError where the client's secret may not go to the access token URL's host."""
     connection = Connection(
         id=id or uuid.uuid4(), team=by.team, application=application, created_by=by.user, updated_by=by.user, **fields
     )
+    changed = events.changes({}, values(connection)) | _set_secrets(connection, secrets or {})
     _bind_secret(connection, by=by)
     connection.save(force_insert=True)
-    events.record(by=by, action="connection.create", about=connection, changes=events.changes({}, values(connection)))
+    events.record(by=by, action="connection.create", about=connection, changes=changed)
     return connection
 
 
 @transaction.atomic
-def update(connection: Connection, *, by: Actor, version: int, **fields: Any) -> Connection:
+def update(
+    connection: Connection, *, by: Actor, version: int, secrets: dict[str, Any] | None = None, **fields: Any
+) -> Connection:
     """Raises StaleError where somebody saved in between, SecretHostError as `create` does.
 
-    Tokens are bound to where they are sent: when the base URI or the access token URL moves to another host, or another
-    client is chosen, the grant is dropped and the connection must be authorized again.
+    `secrets` holds those that were typed; the others stay. Tokens and secrets are bound to where they are sent: when an
+    address moves to another host, or another client is chosen, what is stored is dropped and must be given again.
     """
     stored = Connection.objects.select_for_update().get(pk=connection.pk)
     if stored.version != version:
         raise StaleError(stored)
-    before, was = values(stored), places(stored)
+    before, was, secrets_were = values(stored), places(stored), secret_places(stored)
     for name, value in fields.items():
         setattr(stored, name, value)
-    changed = events.changes(before, values(stored))
+    dropped = _drop_secrets(stored, keep=secrets or {}) if secret_places(stored) != secrets_were else {}
+    changed = events.changes(before, values(stored)) | dropped | _set_secrets(stored, secrets or {})
     if not changed:
         return stored
     _bind_secret(stored, by=by)
@@ -77,6 +99,45 @@ def update(connection: Connection, *, by: Actor, version: int, **fields: Any) ->
     stored.save()
     events.record(by=by, action="connection.update", about=stored, changes=changed)
     return stored
+
+
+def _set_secrets(connection: Connection, secrets: dict[str, Any]) -> dict[str, Any]:
+    """Put typed secrets in; returns what to tell of it, without them."""
+    told: dict[str, Any] = {}
+    for name, value in secrets.items():
+        if name == "encrypted_fields":
+            told |= _set_encrypted_fields(connection, value)
+        elif value:
+            setattr(connection, name, value)
+            told[name] = [events.SEALED, events.SEALED]
+    return told
+
+
+def _set_encrypted_fields(connection: Connection, rows: list[list[str]]) -> dict[str, Any]:
+    """Rows of a name and a value; a blank value keeps the stored one, a row that is gone is deleted."""
+    names = [name for name, _ in rows]
+    if names == connection.encrypted_field_names and not any(text for _, text in rows):
+        return {}
+    stored = encrypted_fields(connection)  # one JSON text holds them all, so it is opened to replace a part of it
+    kept = {name: text or stored.get(name, "") for name, text in rows}
+    before = list(connection.encrypted_field_names)
+    connection.encrypted_fields = json.dumps(kept) if kept else None
+    connection.encrypted_field_names = names
+    return {"encrypted_fields": [before, names]}
+
+
+def encrypted_fields(connection: Connection) -> dict[str, str]:
+    """The encrypted custom fields in clear. Raises SealError where they cannot be opened."""
+    return json.loads(connection.encrypted_fields.reveal()) if connection.encrypted_fields else {}
+
+
+def _drop_secrets(connection: Connection, *, keep: dict[str, Any]) -> dict[str, Any]:
+    dropped = [name for name in BOUND if getattr(connection, name) is not None and name not in keep]
+    for name in dropped:
+        setattr(connection, name, None)
+    if "encrypted_fields" in dropped:
+        connection.encrypted_field_names = []
+    return {name: [events.SEALED, None] for name in dropped}
 
 
 @transaction.atomic
@@ -105,5 +166,6 @@ def _bind_secret(connection: Connection, *, by: Actor) -> None:
     client: OAuthClient | None = connection.oauth_client
     if client is not None and client.team_id != connection.team_id:
         raise ActionError("This client belongs to another team.")
-    if client is not None and connection.token_url:
-        clients.bind_host(client, outbound.host_port(connection.token_url), by=by)
+    for url in (connection.token_url, connection.revoke_url):
+        if client is not None and url:
+            clients.bind_host(client, outbound.host_port(url), by=by)

@@ -18,22 +18,20 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from connections import outbound
-from connections.actions import clients, connections, events
-from connections.actions.errors import Code, GrantError, SecretHostError, as_json, from_json, problem
+from connections.actions import connections, events, logins, token_requests
+from connections.actions.errors import Code, GrantError, as_json, from_json, problem
+from connections.actions.token_requests import Revocation, TokenKind
 from connections.applications import Failure
 from connections.models import Actor, Connection, Grant, OAuthClient
-from connections.models.connections import AuthType, GrantType, Status
-from connections.oauth import exchange
-from connections.oauth import refresh as oauth_refresh
+from connections.models.choices import AuthType, GrantType, Status
 from connections.oauth.endpoint import TokenEndpoint
-from connections.oauth.errors import OAuthError, from_outbound
+from connections.oauth.errors import OAuthError
 from connections.oauth.tokens import Tokens
-from connections.outbound import OutboundError
 from connections.sealing import Sealed, SealError
 
 MIN_VALID = 60  # seconds an access token must still be good to be handed out
 LEASE = timedelta(seconds=60)  # longer than any answer may take (outbound's deadline)
+REVOKE_LEASE = 2 * LEASE  # two answers, one for each token
 WAIT = 45  # seconds a caller waits for another's refresh
 BACK_OFF = {
     "transient": (5, 1800),
@@ -56,30 +54,8 @@ CODES: dict[str, Code] = {
 
 
 def endpoint(connection: Connection) -> TokenEndpoint:
-    """The connection's token endpoint with its client's credentials. Raises GrantError where they are missing or unreadable."""
-    client = connection.oauth_client
-    if client is None or client.client_secret is None:
-        raise GrantError("client_rejected", problem("no_client"))
-    try:
-        # It may have been taken off the list since the connection was saved.
-        clients.check_host(client, outbound.host_port(connection.token_url))
-    except SecretHostError as error:
-        failure = Failure(error="secret_host", description=str(error), where="token")
-        raise GrantError("misconfigured", failure) from None
-    except OutboundError as error:
-        raise GrantError("misconfigured", token_failure(from_outbound(error))) from None
-    try:
-        secret = client.client_secret.reveal()  # to be posted to the token endpoint, whose host is on the client's list
-    except SealError:
-        raise GrantError("secret_unreadable", problem("client_secret_unreadable")) from None
-    return TokenEndpoint(
-        url=connection.token_url,
-        client_id=client.client_id,
-        client_secret=secret,
-        client_authentication="client_secret_basic"
-        if connection.client_authentication == "client_secret_basic"
-        else "client_secret_post",
-    )
+    """The connection's token endpoint, for trying its client. Raises GrantError where something that it needs is missing."""
+    return token_requests.trial(connection)
 
 
 def current(connection: Connection, *, by: Actor, min_valid: int = MIN_VALID) -> Grant:
@@ -109,7 +85,8 @@ def find(connection: Connection) -> Grant:
     grant = Grant.objects.select_related("connection__oauth_client").filter(connection=connection).first()
     if grant is not None:
         return grant
-    if connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS:
+    is_unattended = connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS
+    if is_unattended or logins.logs_in(connection):
         try:
             return Grant.objects.get_or_create(connection=connection)[0]  # no person needed: the first refresh fills it
         except IntegrityError:
@@ -152,13 +129,13 @@ def _filled(grant: Grant) -> Grant:
     return grant
 
 
-def _take_lease(grant: Grant, owner: str) -> bool:
+def _take_lease(grant: Grant, owner: str, lease: timedelta = LEASE) -> bool:
     now = timezone.now()
     free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
     mine = Grant.objects.filter(
         free, pk=grant.pk, generation=grant.generation, is_refused=grant.is_refused, retry_at=grant.retry_at
     )
-    return bool(mine.update(lease_owner=owner, lease_expires_at=now + LEASE))
+    return bool(mine.update(lease_owner=owner, lease_expires_at=now + lease))
 
 
 def _respect_failures(grant: Grant, *, insist: bool) -> None:
@@ -204,16 +181,17 @@ def _lock(connection: Connection) -> Connection | None:
 
 def _ask(grant: Grant) -> Tokens:
     connection = grant.connection
-    where = endpoint(connection)
+    if logins.logs_in(connection):
+        return logins.fetch(connection, grant)
     if connection.grant_type == GrantType.CLIENT_CREDENTIALS:
-        return exchange.client_credentials(where, scope=connection.scope or None)
+        return token_requests.client_credentials(connection)
     if grant.refresh_token is None:
         raise OAuthError("no_refresh_token")
     try:
         refresh_token = grant.refresh_token.reveal()  # to be posted to the token endpoint it came from
     except SealError:
         raise GrantError("secret_unreadable", problem("refresh_token_unreadable")) from None
-    return oauth_refresh.refresh(where, refresh_token=refresh_token)
+    return token_requests.refresh(connection, refresh_token=refresh_token)
 
 
 def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
@@ -329,7 +307,7 @@ def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = 
 def paste(connection: Connection, refresh_token: str, *, by: Actor) -> Grant:
     """Use a refresh token that a provider showed to a person. It is tried first; nothing is replaced by one that fails."""
     try:
-        tokens = oauth_refresh.refresh(endpoint(connection), refresh_token=refresh_token)
+        tokens = token_requests.refresh(connection, refresh_token=refresh_token)
     except OAuthError as error:
         raise GrantError(CODES[error.kind], token_failure(error), retry_after=error.retry_after) from None
     return store(connection, replace(tokens, refresh_token=tokens.refresh_token or refresh_token), by=by)
@@ -342,3 +320,63 @@ def drop(connection: Connection, *, by: Actor) -> None:
     if Grant.objects.filter(connection=connection).delete()[0]:
         connections.set_status(connection, Status.DRAFT, None, by=by)
         events.record(by=by, action="grant.drop", about=connection, reason="asked for")
+
+
+def can_revoke(connection: Connection) -> bool:
+    """Whether there is an address where its tokens are given back."""
+    return connection.auth_type == AuthType.OAUTH2 and bool(connection.revoke_url)
+
+
+def revoke(connection: Connection, *, by: Actor) -> Revocation:
+    """Have the provider end the tokens (RFC 7009), then forget them here.
+
+    Nothing is forgotten where the provider ends none of them or cannot be asked: raises GrantError, and `drop` is the way to
+    forget all the same. Who wants to refresh meanwhile waits, and finds nothing.
+    """
+    if not can_revoke(connection):
+        raise GrantError("misconfigured", problem("no_revoke_url"))
+    owner = secrets.token_hex(16)
+    grant = _lease_to_revoke(connection, owner)
+    try:
+        outcome = token_requests.revoke(grant.connection, _tokens(grant))
+        failure = token_failure(outcome.refused) if outcome.refused else None
+        if outcome.refused and failure and not outcome.ended:
+            raise GrantError(CODES[outcome.refused.kind], failure, retry_after=outcome.refused.retry_after)
+        with transaction.atomic():
+            # A save of the connection locks its row first, too: in two orders they would lock each other out.
+            Connection.objects.select_for_update().filter(pk=connection.pk).first()
+            # Somebody who authorized anew meanwhile has taken the lease away, and keeps the new tokens.
+            if Grant.objects.filter(pk=grant.pk, lease_owner=owner).delete()[0]:
+                connections.set_status(connection, Status.DRAFT, None, by=by)
+            told = {"ended": list(outcome.ended), "failure": failure and as_json(failure)}
+            events.record(by=by, action="grant.revoke", about=connection, **told)
+    except GrantError as error:
+        events.record(by=by, action="grant.revoke_fail", about=connection, failure=as_json(error.failure))
+        raise
+    finally:
+        Grant.objects.filter(pk=grant.pk, lease_owner=owner).update(lease_owner="", lease_expires_at=None)
+    return outcome
+
+
+def _lease_to_revoke(connection: Connection, owner: str) -> Grant:
+    """The grant as it is once no refresh is under way, with the lease on it."""
+    give_up = time.monotonic() + WAIT
+    while True:
+        grant = Grant.objects.select_related("connection__oauth_client").filter(connection=connection).first()
+        if grant is None:
+            raise GrantError("not_authorized_yet", problem("not_authorized_yet"))
+        if _take_lease(grant, owner, REVOKE_LEASE):
+            return grant
+        if time.monotonic() > give_up:
+            raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
+        time.sleep(random.uniform(0.03, 0.12))  # noqa: S311  no secret in it
+
+
+def _tokens(grant: Grant) -> dict[TokenKind, str]:
+    stored: dict[TokenKind, Sealed | None] = {"refresh_token": grant.refresh_token, "access_token": grant.access_token}
+    try:
+        return {
+            kind: sealed.reveal() for kind, sealed in stored.items() if sealed
+        }  # to be given back where they came from
+    except SealError:
+        raise GrantError("secret_unreadable", problem("refresh_token_unreadable")) from None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 
 from connections import outbound
+from connections.oauth import placeholders
 from connections.outbound import OutboundError
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -135,28 +138,160 @@ class RowsWidget(forms.Widget):
         return context
 
 
-class HeadersField(forms.Field):
-    """HTTP headers as [[name, value], …]."""
+class RowsField(forms.Field):
+    """Rows of names and values, as [[name, value], …]. `placeholders` may stand in the values."""
 
     widget = RowsWidget
+
+    def __init__(self, *, placeholders: Iterable[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.placeholders = frozenset(placeholders)
 
     def to_python(self, value: Any) -> list[list[str]]:
         rows = value or []
         for name, text in rows:
-            if not HEADER_NAME.fullmatch(name):
-                raise ValidationError(
-                    f"“{name[:50]}” cannot be a header name: use letters, digits and hyphens.", code="name"
-                )
-            if name.lower() in RESERVED_HEADERS:
-                raise ValidationError(f"Gatehouse sets {name} itself. Leave it out here.", code="reserved")
-            if len(text) > 4000 or CONTROL.search(text) or not text.isascii():
-                raise ValidationError(f"The value of {name} must be one line of plain ASCII text.", code="value")
+            if not name:
+                raise ValidationError("There is a value without a name.", code="name")
+            self.check(name, text)
+            if sentence := placeholders.problem(text, self.placeholders):
+                raise ValidationError(f"{name}: {sentence}", code="placeholder")
         if len(rows) > 50:
-            raise ValidationError("50 headers are the most.", code="many")
+            raise ValidationError("50 rows are the most.", code="many")
         return list(rows)
+
+    def check(self, name: str, text: str) -> None:
+        """Raises ValidationError for a name or value that cannot be sent."""
+        if len(name) > 200 or len(text) > 4000 or CONTROL.search(name) or CONTROL.search(text):
+            raise ValidationError(f"“{name[:50]}” or its value is too long or holds a line break.", code="value")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return (initial or []) != (data or [])
+
+
+class HeadersField(RowsField):
+    """Rows of HTTP headers. `reserved` ones are set by Gatehouse itself."""
+
+    def __init__(self, *, reserved: Iterable[str] = RESERVED_HEADERS, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.reserved = frozenset(reserved)
+
+    def check(self, name: str, text: str) -> None:
+        if not HEADER_NAME.fullmatch(name):
+            raise ValidationError(
+                f"“{name[:50]}” cannot be a header name: use letters, digits and hyphens.", code="name"
+            )
+        if name.lower() in self.reserved:
+            raise ValidationError(f"Gatehouse sets {name} itself. Leave it out here.", code="reserved")
+        if len(text) > 4000 or CONTROL.search(text) or not text.isascii():
+            raise ValidationError(f"The value of {name} must be one line of plain ASCII text.", code="value")
+
+
+class FieldsField(RowsField):
+    """Rows of custom fields; a name is what stands in `{{ field.NAME }}`."""
+
+    def check(self, name: str, text: str) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name):
+            raise ValidationError(
+                f"“{name[:50]}” cannot be a name: use letters, digits, dots and hyphens.", code="name"
+            )
+        super().check(name, text)
+
+
+class SecretRowsWidget(RowsWidget):
+    """Rows whose values are secret: names are shown, values never. A stored row with a blank value keeps its secret."""
+
+    stored: Iterable[str] = ()  # the names of those that are
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context = super().get_context(name, [[row[0], ""] for row in value or []], attrs)
+        context["widget"]["secret"] = True
+        for row in context["widget"]["rows"]:
+            row["stored"] = row["name"] in self.stored
+        return context
+
+
+class SecretFieldsField(FieldsField):
+    """Custom fields whose values are secret."""
+
+    widget = SecretRowsWidget
+
+
+class SecretWidget(forms.PasswordInput):
+    """Never filled in; says whether one is stored."""
+
+    template_name = "django/forms/widgets/secret.html"
+    stored = False
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, None, attrs)
+        context["widget"]["stored"] = self.stored
+        return context
+
+
+class SecretTextWidget(forms.Textarea):
+    """A secret of several lines, such as a private key: never filled in; says whether one is stored."""
+
+    template_name = "django/forms/widgets/secret_text.html"
+    stored = False
+
+    def __init__(self, attrs: dict[str, Any] | None = None) -> None:
+        usual = {"rows": 5, "autocomplete": "off", "spellcheck": "false", "data-mono": True, "data-secret": True}
+        super().__init__(usual | (attrs or {}))
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, None, attrs)
+        context["widget"]["stored"] = self.stored
+        return context
+
+
+class StatusesField(LineField):
+    """One or more HTTP statuses, comma separated."""
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value) or "")
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        if any(not re.fullmatch(r"[1-5][0-9]{2}", part) for part in parts):
+            raise ValidationError(
+                "An HTTP status has three digits, such as 401. Separate several by commas.", code="status"
+            )
+        return ", ".join(parts)
+
+
+class JsonObjectField(forms.CharField):
+    """A JSON object, kept as it was typed."""
+
+    def __init__(self, *, placeholders: Iterable[str] = (), **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "data-mono": True}))
+        super().__init__(max_length=20_000, **kwargs)
+        self.placeholders = frozenset(placeholders)
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value) or "")
+        if not text:
+            return ""
+        try:
+            parsed = json.loads(text)
+        except ValueError:
+            raise ValidationError('This is not JSON. Write it like {"iss": "my-app"}.', code="json") from None
+        if not isinstance(parsed, dict):
+            raise ValidationError('This must be a JSON object, such as {"iss": "my-app"}.', code="json")
+        if sentence := placeholders.problem(text, self.placeholders):
+            raise ValidationError(sentence, code="placeholder")
+        return text
+
+
+class TemplateField(forms.CharField):
+    """Text in which placeholders may stand."""
+
+    def __init__(self, *, placeholders: Iterable[str], **kwargs: Any) -> None:
+        super().__init__(max_length=100_000, **kwargs)
+        self.placeholders = frozenset(placeholders)
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value) or "")
+        if sentence := placeholders.problem(text, self.placeholders):
+            raise ValidationError(sentence, code="placeholder")
+        return text
 
 
 class HostsField(forms.Field):

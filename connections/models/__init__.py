@@ -5,6 +5,8 @@ from connections.models.clients import OAuthClient
 from connections.models.connections import Connection
 from connections.models.events import Actor, Event
 from connections.models.grants import Grant
+from connections.models.recordings import DebugPeriod, Recording
+from connections.models.slots import Slot, Turn
 from connections.models.teams import Membership, Role, Team
 from connections.models.users import User
 
@@ -12,11 +14,15 @@ __all__ = [
     "Actor",
     "AuthorizationAttempt",
     "Connection",
+    "DebugPeriod",
     "Event",
     "Grant",
     "Membership",
     "OAuthClient",
+    "Recording",
     "Role",
+    "Slot",
     "Team",
+    "Turn",
     "User",
 ]

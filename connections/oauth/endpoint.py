@@ -29,7 +29,10 @@ class TokenEndpoint:
     """A token URL, or revocation URL, and the client that calls it.
 
     `client_secret` None means a public client (RFC 6749 §2.1). `headers` and `body` are added to each request and win
-    over what would be sent otherwise. `deadline` in seconds for a whole call.
+    over what would be sent otherwise; a blank value leaves that header or parameter out. A `client_secret` in `body`
+    takes the place of the Basic header, since a request has one way of client authentication (RFC 6749 §2.3). `secrets`
+    are further texts to keep out of errors. `deadline` in seconds for a whole call. `identity` is a TLS client certificate
+    (RFC 8705 §2); `observe` is told of each answer.
     """
 
     url: str
@@ -39,7 +42,10 @@ class TokenEndpoint:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, str] = field(default_factory=dict)
     paths: TokenPaths = field(default_factory=TokenPaths)
+    secrets: tuple[str, ...] = ()
     deadline: float = outbound.DEADLINE
+    identity: outbound.Identity | None = None
+    observe: Callable[[requests.Response], None] | None = None
 
     def __repr__(self) -> str:
         return f"TokenEndpoint({self.url.partition('?')[0]!r}, client_id={self.client_id!r}, client_secret={DOTS})"
@@ -47,7 +53,8 @@ class TokenEndpoint:
     def session(self, client: Client, *, secrets: Iterable[str] = (), **fields: str | None) -> "TokenSession":
         """A session for one call. `fields` go into the body, None left out; `secrets` are kept out of errors.
 
-        Raises OAuthError("sign_in_page") when the URL is a page for people: a secret is never posted there.
+        Raises OAuthError("sign_in_page") when the URL is a page for people: a secret is never posted there. Also where
+        `identity` cannot be used.
         """
         if is_sign_in_page(self.url):
             raise OAuthError(
@@ -55,7 +62,11 @@ class TokenEndpoint:
                 "This is an Amazon page for signing in or consenting. "
                 "Tokens come from https://api.amazon.com/auth/o2/token.",
             )
-        return TokenSession(self, client, secrets=secrets, fields=fields)
+        try:
+            return TokenSession(self, client, secrets=secrets, fields=fields)
+        except outbound.OutboundError as exc:  # a client certificate and a key that do not fit together
+            error = from_outbound(exc)
+        raise error
 
 
 class TokenSession(OAuth2Session):
@@ -65,12 +76,15 @@ class TokenSession(OAuth2Session):
         self, endpoint: TokenEndpoint, client: Client, *, secrets: Iterable[str], fields: Mapping[str, str | None]
     ) -> None:
         super().__init__(client=client)
-        outbound.guard(self, deadline=endpoint.deadline)
+        outbound.guard(self, deadline=endpoint.deadline, client=endpoint.identity)
+        if observe := endpoint.observe:
+            self.hooks["response"].append(lambda response, **_: observe(response))
         self._endpoint = endpoint
         self._fields = {name: value for name, value in fields.items() if value is not None}
         # Short values of extra headers and fields are words such as "json" or "offline", not credentials.
         extra = [value for value in (*endpoint.headers.values(), *endpoint.body.values()) if len(value) >= 8]
-        self.secrets = [endpoint.client_secret or "", self._basic.value if self._basic else "", *extra, *secrets]
+        basic = self._basic.value if self._basic else ""
+        self.secrets = [endpoint.client_secret or "", basic, *extra, *endpoint.secrets, *secrets]
         self._tokens: Tokens | None = None
         # The hooks get the raw answer before oauthlib does.
         self.register_compliance_hook("access_token_response", self._read)
@@ -110,14 +124,18 @@ class TokenSession(OAuth2Session):
     ) -> requests.Response:
         """Send to the endpoint. The inherited method would add an access token, and log what it sends."""
         kwargs.pop("withhold_token", None)
-        sent = CaseInsensitiveDict({"Accept": "application/json", "Content-Type": FORM})
-        sent.update(self._endpoint.headers)
+        sent: CaseInsensitiveDict[str | None] = CaseInsensitiveDict(
+            {"Accept": "application/json", "Content-Type": FORM}
+        )
+        # None, unlike an absent header, keeps the session from sending one of its own.
+        sent.update({name: value or None for name, value in self._endpoint.headers.items()})
         if "Authorization" in sent:
             kwargs["auth"] = None  # it would overwrite that header
-        fields: dict[str, str] | None = {**(data or {}), **self._fields, **self._endpoint.body}
-        if "json" in sent["Content-Type"].lower():  # some providers take nothing else
-            fields, kwargs["json"] = None, fields
-        return requests.Session.request(self, method, self._endpoint.url, data=fields, headers=sent, **kwargs)
+        fields = {**(data or {}), **self._fields, **self._endpoint.body}
+        fields = {name: value for name, value in fields.items() if value or name not in self._endpoint.body}
+        # Some providers take nothing but JSON.
+        kwargs["json" if "json" in (sent["Content-Type"] or "").lower() else "data"] = fields
+        return requests.Session.request(self, method, self._endpoint.url, headers=sent, **kwargs)
 
     @property
     def _url_as_https(self) -> str:
@@ -133,6 +151,8 @@ class TokenSession(OAuth2Session):
     def _basic(self) -> "_Basic | None":
         # A public client has nothing to put into Basic; it names itself in the body (RFC 6749 §3.2.1).
         if self._endpoint.client_authentication == "client_secret_post" or self._endpoint.client_secret is None:
+            return None
+        if self._endpoint.body.get("client_secret"):
             return None
         return _Basic(self._endpoint.client_id, self._endpoint.client_secret)
 

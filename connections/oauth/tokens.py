@@ -16,7 +16,7 @@ EXTRA_LENGTH = 500
 
 @dataclass(frozen=True)
 class TokenPaths:
-    """Where the values stand in the answer, as dotted paths ("authed_user.access_token", "data.0.token").
+    """Where the values stand in the answer, as paths ("authed_user.access_token", "data[0].token", "$.data.0.token").
 
     `expires_in_unit` is that of the provider: "seconds" (RFC 6749) or "milliseconds".
     """
@@ -116,10 +116,10 @@ def _is_page(body: bytes, content_type: str) -> bool:
 
 
 def _at(fields: Any, path: str) -> Any:
-    """The value at a dotted path, a number meaning a place in a list. A field whose own name has dots wins."""
+    """The value at a path, a number meaning a place in a list. A field whose own name has dots wins."""
     if isinstance(fields, dict) and path in fields:
         return fields[path]
-    for name in path.removeprefix("$.").split("."):
+    for name in path.replace("[", ".").replace("]", "").removeprefix("$.").split("."):
         if isinstance(fields, dict):
             fields = fields.get(name)
         elif isinstance(fields, list) and name.isdecimal() and int(name) < len(fields):

@@ -32,6 +32,20 @@ CERTIFICATE_FAULTS = {
     64: "Its certificate is for another address.",
 }
 
+# What a server says of our TLS client certificate, by OpenSSL's names of its alerts (RFC 8446 §6).
+CERTIFICATE_ALERTS = {
+    "CERTIFICATE_REQUIRED": "The server wants a TLS client certificate.",
+    "ALERT_HANDSHAKE_FAILURE": "The server broke off the handshake. It may want a TLS client certificate.",
+    "ALERT_UNKNOWN_CA": "The server does not know the authority that issued the TLS client certificate.",
+    "ALERT_CERTIFICATE_EXPIRED": "The server says that the TLS client certificate has expired.",
+    "ALERT_CERTIFICATE_REVOKED": "The server says that the TLS client certificate was revoked.",
+    "ALERT_BAD_CERTIFICATE": "The server does not accept the TLS client certificate.",
+    "ALERT_DECRYPT_ERROR": "The server does not accept the TLS client certificate.",
+    "ALERT_CERTIFICATE_UNKNOWN": "The server does not accept the TLS client certificate.",
+    "ALERT_UNSUPPORTED_CERTIFICATE": "The server does not accept this kind of TLS client certificate.",
+    "ALERT_ACCESS_DENIED": "The server lets nobody in with this TLS client certificate.",
+}
+
 
 class OutboundError(Exception):
     """A call that did not yield an answer.
@@ -67,6 +81,13 @@ def translate(exc: BaseException, host: str) -> OutboundError:
         if isinstance(link, ssl.SSLCertVerificationError):
             fault = CERTIFICATE_FAULTS.get(link.verify_code, "Its certificate could not be verified.")
             return OutboundError("tls", host, fault)
+        if isinstance(link, ssl.SSLError) and link.reason:  # a name, not a text
+            for alert, sentence in CERTIFICATE_ALERTS.items():
+                if link.reason.endswith(alert):
+                    return OutboundError("tls", host, sentence)
+        if isinstance(link, ssl.SSLEOFError):
+            cut = "The server broke off the secure connection. It may want a TLS client certificate, or another one."
+            return OutboundError("tls", host, cut)
     if holds(ssl.SSLError, urllib3.exceptions.SSLError, requests.exceptions.SSLError) and not holds(TimeoutError):
         return OutboundError("tls", host, "The server does not set up a secure connection.")
     if holds(urllib3.exceptions.NewConnectionError, ConnectionRefusedError):

@@ -15,7 +15,7 @@ from connections.actions import authorizations
 from connections.actions.authorizations import CallbackError
 from connections.models import AuthorizationAttempt, Connection, Membership
 from connections.models.attempts import AttemptState
-from connections.models.connections import AuthType, GrantType
+from connections.models.choices import AuthType, GrantType
 from connections.views import pane
 from connections.views.access import Request, actor_for, manager, member
 from connections.views.connections import go, send_to_provider

@@ -51,9 +51,13 @@ def connection_test_unsaved(request: Request) -> HttpResponseBase:
         return _invalid(request, form, stored or connection)
     typed = form.instance
     pasted = form.cleaned_data.get("refresh_token")
-    if stored is not None and not pasted and actions.values(typed) == actions.values(stored):
-        return _stream(request, Candidate(stored, stored=stored), form, stored)  # nothing was edited: the result is kept
-    candidate = Candidate(typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None)
+    if stored is not None and not pasted and not form.secrets and actions.values(typed) == actions.values(stored):
+        return _stream(
+            request, Candidate(stored, stored=stored), form, stored
+        )  # nothing was edited: the result is kept
+    candidate = Candidate(
+        typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None, secrets=form.secrets
+    )
     return _stream(request, candidate, form, stored or connection)
 
 

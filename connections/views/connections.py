@@ -18,14 +18,14 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from connections import applications
-from connections.actions import authorizations, connection_tests, grants
+from connections.actions import authorizations, connection_tests, copies, grants
 from connections.actions import connections as actions
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import ActionError, GrantError, SecretHostError, StaleError
 from connections.applications import Application
 from connections.forms.connections import ConnectionForm
 from connections.models import Connection
-from connections.models.connections import AuthType
+from connections.models.choices import AuthType
 from connections.outbound import OutboundError
 from connections.views import pane
 from connections.views.access import Request, manager, member
@@ -125,9 +125,11 @@ def _copy(connection: Connection) -> Connection:
 
 def _store(request: Request, connection: Connection, application: Application, form: ConnectionForm) -> Connection:
     if connection._state.adding:
-        return actions.create(by=request.actor, application=application.slug, id=connection.pk, **form.values)
+        return actions.create(
+            by=request.actor, application=application.slug, id=connection.pk, secrets=form.secrets, **form.values
+        )
     version = form.cleaned_data["version"] or (0 if "version" in request.POST else connection.version)
-    return actions.update(connection, by=request.actor, version=version, **form.values)
+    return actions.update(connection, by=request.actor, version=version, secrets=form.secrets, **form.values)
 
 
 def _stale(request: Request, form: ConnectionForm, stale: StaleError) -> HttpResponse:
@@ -304,11 +306,12 @@ def _take_draft(request: Request) -> QueryDict | None:
 def connection_delete(request: Request, id: uuid.UUID) -> HttpResponse:
     connection = pane.connection_or_404(request, id)
     if request.method != "POST":
-        return render(request, "connections/connection_delete.html", {"connection": connection})
+        context = {"connection": connection, "uses": copies.uses(connection)}
+        return render(request, "connections/connection_delete.html", context)
     try:
-        actions.delete(connection, by=request.actor)
+        copies.delete_unused(connection, by=request.actor)
     except ActionError as error:
-        messages.error(request, str(error))
-        return go(request, reverse("connection_edit", args=[connection.pk]))
+        messages.error(request, f"{connection.name} cannot be deleted. {error}")
+        return go(request, reverse("connection_used_by", args=[connection.pk]))
     messages.success(request, f"{connection.name} is deleted.")
     return go(request, reverse("connections"))

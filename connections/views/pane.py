@@ -18,7 +18,8 @@ from connections import applications
 from connections.actions import authorizations
 from connections.actions.authorizations import redirect_uri
 from connections.applications import Application, Explanation, Failure
-from connections.forms.connections import SHAPING, ConnectionForm
+from connections.forms.connections import ConnectionForm
+from connections.forms.sections import SHAPING
 from connections.models import AuthorizationAttempt, Connection
 from connections.models.attempts import AttemptState
 from connections.views.access import Request
