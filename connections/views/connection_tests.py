@@ -52,7 +52,8 @@ def connection_test_unsaved(request: Request) -> HttpResponseBase:
     typed = form.instance
     pasted = form.cleaned_data.get("refresh_token")
     if stored is not None and not pasted and actions.values(typed) == actions.values(stored):
-        return _stream(request, Candidate(stored, stored=stored), form, stored)  # nothing was edited: the result is kept
+        saved = Candidate(stored, stored=stored)  # nothing was edited: the result is kept
+        return _stream(request, saved, form, stored)
     candidate = Candidate(typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None)
     return _stream(request, candidate, form, stored or connection)
 

@@ -33,7 +33,9 @@ class SetupFirst:
             self.is_set_up = teams.is_set_up()
             if not self.is_set_up:
                 text = "Open the setup link from the server’s output. If it is gone: manage.py setup_link prints a new one."
-                return refused(request, status=503, title="Gatehouse is not set up yet", text=text, action="Try again", url="/")
+                return refused(
+                    request, status=503, title="Gatehouse is not set up yet", text=text, action="Try again", url="/"
+                )
         return self.get_response(request)
 
 
