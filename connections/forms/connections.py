@@ -338,6 +338,12 @@ class ConnectionForm(PaneFields):
         return {name: self.cleaned_data[name] for name in self.Meta.fields if name in self.cleaned_data}
 
     @property
+    def typed_secrets(self) -> bool:
+        """Whether any secret was typed, other than a refresh token."""
+        rows = self.cleaned_data.get("encrypted_fields") or []
+        return any(self.cleaned_data.get(name) for name in SECRET if name != "encrypted_fields") or any(text for _, text in rows)
+
+    @property
     def secrets(self) -> dict[str, Any]:
         """The secrets that were typed; those left blank stay as they are. Encrypted custom fields as rows, blank = keep."""
         rows = (

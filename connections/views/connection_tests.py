@@ -51,10 +51,9 @@ def connection_test_unsaved(request: Request) -> HttpResponseBase:
         return _invalid(request, form, stored or connection)
     typed = form.instance
     pasted = form.cleaned_data.get("refresh_token")
-    if stored is not None and not pasted and not form.secrets and actions.values(typed) == actions.values(stored):
-        return _stream(
-            request, Candidate(stored, stored=stored), form, stored
-        )  # nothing was edited: the result is kept
+    if stored is not None and not pasted and not form.typed_secrets and actions.values(typed) == actions.values(stored):
+        saved = Candidate(stored, stored=stored)  # nothing was edited: the result is kept
+        return _stream(request, saved, form, stored)
     candidate = Candidate(
         typed, stored=stored, refresh_token=Sealed.of(pasted) if pasted else None, secrets=form.secrets
     )

@@ -86,6 +86,7 @@ on("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
     top: target.querySelector(":focus")?.getBoundingClientRect().top,
     open: new Map([...target.querySelectorAll("details")].map((section) => [title(section), section.open])),
     typed: new Map(stays ? places(target).filter(([field]) => field.type === "password" || sent.get(field) !== state(field)).map(([field, place]) => [place, state(field)]) : []),
+    result: stays && target.querySelector("#test-result"), // a test may be running
     isEdited: stays || xhr.status >= 400,
   };
 });
@@ -94,6 +95,7 @@ on("htmx:afterSwap", () => {
   if (kept && form) {
     for (const section of form.querySelectorAll("details")) section.open ||= kept.open.get(title(section)) ?? false;
     for (const [field, place] of places(form)) if (kept.typed.has(place)) field[field.type === "checkbox" ? "checked" : "value"] = kept.typed.get(place);
+    if (kept.result) form.querySelector("#test-result").replaceWith(kept.result);
     if (kept.isEdited) form.dataset.edited = "1";
     scroller(form).scrollTop = kept.stays ? kept.scroll : 0;
     if (kept.stays && kept.top) scroller(form).scrollTop += (form.querySelector(":focus")?.getBoundingClientRect().top ?? kept.top) - kept.top;

@@ -18,7 +18,9 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 # The browser's own remark on an answer that is no success; which answers those are, each test says itself.
 REMARK = re.compile(r"Failed to load resource: the server responded with a status of (400|403|404|409|422)")
-ABORTED = re.compile(r"htmx:(afterRequest|sendAbort), \[object HTMLFormElement\]")  # htmx's own remark where a later request took an earlier one's place
+ABORTED = re.compile(
+    r"htmx:(afterRequest|sendAbort), \[object HTMLFormElement\]"
+)  # htmx's own remark where a later request took an earlier one's place
 PATIENCE = 20_000  # milliseconds; a machine may be busy with the other tests
 expect.set_options(timeout=PATIENCE)
 
@@ -58,9 +60,7 @@ def browser(chromium: str, playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def install(
-    tmp_path_factory: pytest.TempPathFactory, simulator_process: str
-) -> Iterator[Callable[[], Gatehouse]]:
+def install(tmp_path_factory: pytest.TempPathFactory, simulator_process: str) -> Iterator[Callable[[], Gatehouse]]:
     """Starts a Gatehouse that nobody has set up yet."""
     static = tmp_path_factory.mktemp("static") / "files"
     running: list[Gatehouse] = []

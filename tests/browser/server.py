@@ -46,7 +46,7 @@ class Gatehouse:
             "MIGRATE_ON_START": "1",
             "PYTHONUNBUFFERED": "1",
         }
-        self.log = tempfile.TemporaryFile(dir=folder)
+        self.log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  open until stop()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -16,7 +16,10 @@ from tests.conftest import Simulator
 
 pytestmark = pytest.mark.usefixtures("amazon")
 LOOKS = [("light", 360), ("dark", 1600)]
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"], "resultTypes": ["violations"]}
+RULES = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+}
 STILL = "() => document.getAnimations().every(one => one.playState !== 'running' || one.effect.getTiming().iterations === Infinity)"
 
 
@@ -34,10 +37,14 @@ def check() -> Callable[[Page, str], None]:
     def checked(page: Page, what: str) -> None:
         page.wait_for_function(STILL)
         for violation in axe.run(page, options=RULES).response["violations"]:
-            nodes = "\n".join(f"    {node['html'][:160]}\n    {node['failureSummary']}" for node in violation["nodes"][:3])
+            nodes = "\n".join(
+                f"    {node['html'][:160]}\n    {node['failureSummary']}" for node in violation["nodes"][:3]
+            )
             failures.append(f"{what}: {violation['id']}, {violation['help']}\n{nodes}")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        wide = wide or page.evaluate("Math.max(0, ...[...document.querySelectorAll('.pane-body')].map(e => e.scrollWidth - e.clientWidth))")
+        wide = wide or page.evaluate(
+            "Math.max(0, ...[...document.querySelectorAll('.pane-body')].map(e => e.scrollWidth - e.clientWidth))"
+        )
         if wide:
             failures.append(f"{what}: {wide} pixels wider than the screen")
 

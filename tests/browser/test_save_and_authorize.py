@@ -46,7 +46,9 @@ def steps(page: Page) -> Locator:
 
 def refresh_tokens(gatehouse: Gatehouse) -> list[str]:
     """Those that are in use; opened by the product's own code in a process of its own."""
-    program = "from connections.models import Grant\nfor grant in Grant.objects.all(): print(grant.refresh_token.reveal())"
+    program = (
+        "from connections.models import Grant\nfor grant in Grant.objects.all(): print(grant.refresh_token.reveal())"
+    )
     tokens = gatehouse.manage("shell", "-v0", "-c", program).split()
     assert all(token.startswith("Atzr|") for token in tokens)
     return tokens
