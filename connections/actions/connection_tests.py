@@ -80,7 +80,7 @@ class Candidate:
     def _take_secrets(self) -> None:
         """Put the typed secrets in. What is stored stays only where it goes to the same hosts as before."""
         typed, stored = self.connection, self.stored
-        if stored is None or connections.secret_places(typed) != connections.secret_places(stored):
+        if stored is not None and connections.secret_places(typed) != connections.secret_places(stored):
             for name in connections.BOUND:
                 setattr(typed, name, None)
             typed.encrypted_field_names = []

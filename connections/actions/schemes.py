@@ -74,7 +74,8 @@ def log_in(connection: Connection, *, stored: Connection | None, by: Actor) -> S
     Raises GrantError, or OAuthError for values not saved.
     """
     if stored is not None and logins.logs_in_as(connection, stored):
-        return grants.refresh(stored, by=by, insist=True).access_token
+        token: Sealed | None = grants.refresh(stored, by=by, insist=True).access_token
+        return token
     return Sealed.of(fetch(connection, None).access_token) if connection.auth_type == AuthType.COOKIE else None
 
 
