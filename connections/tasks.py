@@ -13,7 +13,7 @@ from django.utils import timezone
 from connections.actions import authorizations, grants, recordings
 from connections.actions.errors import GrantError
 from connections.models import Actor, Grant
-from connections.models.choices import GrantType
+from connections.models.choices import AuthType, GrantType
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,9 @@ def run_due() -> int:
 def _due() -> QuerySet[Grant]:
     now = timezone.now()
     may_be_asked = Q(retry_at=None) | Q(retry_at__lte=now)
-    can_be = Q(refresh_token__isnull=False) | Q(connection__grant_type=GrantType.CLIENT_CREDENTIALS)
+    can_be = Q(refresh_token__isnull=False) | Q(
+        connection__auth_type=AuthType.OAUTH2, connection__grant_type=GrantType.CLIENT_CREDENTIALS
+    )
     return Grant.objects.filter(may_be_asked, can_be, refresh_at__lte=now, is_refused=False)
 
 

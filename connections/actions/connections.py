@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from connections import outbound
 from connections.actions import clients, events
-from connections.actions.errors import ActionError, StaleError
+from connections.actions.errors import ActionError, InUseError, StaleError
 from connections.models import Actor, Connection, Grant, OAuthClient
-from connections.models.choices import Status
+from connections.models.choices import AuthType, Status
 from connections.models.pane import PLAIN, SECRET
+from connections.sealing import SealError
 
 FIELDS = ("name", *PLAIN)
 RELATIONS = ("oauth_client", "borrow_from")
@@ -89,7 +90,10 @@ def update(
     if not changed:
         return stored
     _bind_secret(stored, by=by)
-    if places(stored) != was and Grant.objects.filter(connection=stored).delete()[0]:
+    is_login = stored.auth_type in (AuthType.COOKIE, AuthType.TOKEN) and set(changed) - {"name"}
+    if stored.status == Status.DRAFT:
+        stored.failure = None  # what it lacked may be there now
+    if (places(stored) != was or is_login) and Grant.objects.filter(connection=stored).delete()[0]:
         stored.status, stored.status_since, stored.failure = Status.DRAFT, timezone.now(), None
         events.record(by=by, action="grant.drop", about=stored, reason="pointed elsewhere")
     else:
@@ -118,12 +122,16 @@ def _set_encrypted_fields(connection: Connection, rows: list[list[str]]) -> dict
     names = [name for name, _ in rows]
     if names == connection.encrypted_field_names and not any(text for _, text in rows):
         return {}
-    stored = encrypted_fields(connection)  # one JSON text holds them all, so it is opened to replace a part of it
+    try:
+        stored = encrypted_fields(connection)  # one JSON text holds them all, so it is opened to replace a part of it
+    except SealError:
+        stored = {}  # what cannot be opened any more is given anew
     kept = {name: text or stored.get(name, "") for name, text in rows}
+    kept = {name: text for name, text in kept.items() if text}
     before = list(connection.encrypted_field_names)
     connection.encrypted_fields = json.dumps(kept) if kept else None
-    connection.encrypted_field_names = names
-    return {"encrypted_fields": [before, names]}
+    connection.encrypted_field_names = list(kept)
+    return {"encrypted_fields": [before, list(kept)]}
 
 
 def encrypted_fields(connection: Connection) -> dict[str, str]:
@@ -132,7 +140,9 @@ def encrypted_fields(connection: Connection) -> dict[str, str]:
 
 
 def _drop_secrets(connection: Connection, *, keep: dict[str, Any]) -> dict[str, Any]:
-    dropped = [name for name in BOUND if getattr(connection, name) is not None and name not in keep]
+    # Of encrypted fields a row that was left blank would keep its value: they go, and what was typed is put in anew.
+    kept = {name for name, value in keep.items() if value and name != "encrypted_fields"}
+    dropped = [name for name in BOUND if getattr(connection, name) is not None and name not in kept]
     for name in dropped:
         setattr(connection, name, None)
     if "encrypted_fields" in dropped:
@@ -142,7 +152,10 @@ def _drop_secrets(connection: Connection, *, keep: dict[str, Any]) -> dict[str, 
 
 @transaction.atomic
 def delete(connection: Connection, *, by: Actor) -> None:
+    """Raises InUseError while another connection borrows its concurrency."""
     stored = Connection.objects.select_for_update().get(pk=connection.pk)
+    if borrowers := list(stored.lent_to.order_by("name").values_list("name", flat=True)[:20]):
+        raise InUseError(borrowers)
     events.record(by=by, action="connection.delete", about=stored, changes=events.changes({}, values(stored)))
     stored.delete()
 
@@ -166,6 +179,9 @@ def _bind_secret(connection: Connection, *, by: Actor) -> None:
     client: OAuthClient | None = connection.oauth_client
     if client is not None and client.team_id != connection.team_id:
         raise ActionError("This client belongs to another team.")
+    lender = connection.borrow_from
+    if lender is not None and (lender.team_id != connection.team_id or lender.pk == connection.pk):
+        raise ActionError("Concurrency can be borrowed only from another connection of the same team.")
     for url in (connection.token_url, connection.revoke_url):
         if client is not None and url:
             clients.bind_host(client, outbound.host_port(url), by=by)

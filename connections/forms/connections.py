@@ -341,7 +341,9 @@ class ConnectionForm(PaneFields):
     def typed_secrets(self) -> bool:
         """Whether any secret was typed, other than a refresh token."""
         rows = self.cleaned_data.get("encrypted_fields") or []
-        return any(self.cleaned_data.get(name) for name in SECRET if name != "encrypted_fields") or any(text for _, text in rows)
+        return any(self.cleaned_data.get(name) for name in SECRET if name != "encrypted_fields") or any(
+            text for _, text in rows
+        )
 
     @property
     def secrets(self) -> dict[str, Any]:

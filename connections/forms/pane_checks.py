@@ -30,7 +30,7 @@ ADDRESSES = (
 
 def check(form: ConnectionForm, cleaned: Cleaned) -> None:
     for one in (
-        _headers, _secret_hosts, _custom_fields, _placeholders, _username, _body_fields, _jwt_key, _oauth1_key, _tls, _bound_secrets,
+        _headers, _authorization_params, _secret_hosts, _custom_fields, _placeholders, _username, _body_fields, _jwt_key, _oauth1_key, _tls, _bound_secrets,
     ):  # fmt: skip
         one(form, cleaned)
 
@@ -62,6 +62,27 @@ def _headers(form: ConnectionForm, cleaned: Cleaned) -> None:
     for name, _ in cleaned.get("headers") or []:
         if name.lower() in taken:
             form.add_error("headers", f"{taken[name.lower()]} Leave it out here.")
+
+
+OURS = {
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "scope",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "application_id",
+}
+
+
+def _authorization_params(form: ConnectionForm, cleaned: Cleaned) -> None:
+    """A blank value leaves a parameter out; a value in place of ours would not be sent, so it is refused."""
+    for name, text in cleaned.get("authorization_params") or []:
+        if text and name in OURS:
+            form.add_error(
+                "authorization_params", f"Gatehouse sends {name} itself. Leave its value blank to leave it out."
+            )
 
 
 def _secret_hosts(form: ConnectionForm, cleaned: Cleaned) -> None:
