@@ -69,7 +69,7 @@ def perform(
     while True:
         answer = _send(connection, request, credential, record=record, redirects=redirects)
         problem = verdicts.problem(connection, answer)
-        if problem == "unauthorized" and credential.renew():
+        if problem == "unauthorized" and credential.renew(is_certain=verdicts.is_dead_token(connection, answer)):
             repeats += 1
             continue
         wait = None
@@ -91,6 +91,7 @@ class Credential:
         self.connection, self.by, self.given = connection, by, given
         self.used: int | None = None  # generation of the grant that the last call was signed with
         self.may_renew = may_renew and given is None
+        self.is_young = False
         self.is_oauth2 = connection.auth_type == AuthType.OAUTH2
 
     def put_on(self, outgoing: Outgoing) -> Sealed | None:
@@ -102,14 +103,17 @@ class Credential:
         if token is None:
             grant = grants.current(self.connection, by=self.by)
             token, self.used = grant.access_token, grant.generation
-            self.may_renew = self.may_renew and not (grant.refreshed_at and timezone.now() - grant.refreshed_at < YOUNG)
+            self.is_young = grant.refreshed_at is not None and timezone.now() - grant.refreshed_at < YOUNG
         # To the base URI's host, for which it was issued.
         schemes.place(self.connection, outgoing, logins.opened(token))
         return token
 
-    def renew(self) -> bool:
-        """Whether there is something new to repeat the call with. Raises GrantError where the login or refresh fails."""
-        if not self.may_renew:
+    def renew(self, *, is_certain: bool) -> bool:
+        """Whether there is something new to repeat the call with. Raises GrantError where the login or refresh fails.
+
+        A token fetched a moment ago is replaced only where the answer names the token itself as dead (`is_certain`).
+        """
+        if not self.may_renew or (self.is_young and not is_certain):
             return False
         self.may_renew = False
         if self.is_oauth2:

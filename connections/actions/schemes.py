@@ -82,7 +82,7 @@ def log_in(connection: Connection, *, stored: Connection | None, by: Actor) -> S
 def _logged_in(connection: Connection, outgoing: Outgoing, *, by: Actor | None, token: Sealed | None) -> int | None:
     grant = None
     if token is None:
-        token, grant = _kept(connection, by or Actor(connection.team))
+        token, grant = _kept(connection, by=by or Actor(connection.team))
     value = opened(token)  # to the base URI's host, which it is bound to
     if connection.auth_type == AuthType.COOKIE:
         _put(outgoing, "Cookie", value)
@@ -91,7 +91,7 @@ def _logged_in(connection: Connection, outgoing: Outgoing, *, by: Actor | None, 
     return grant.generation if grant is not None else None
 
 
-def _kept(connection: Connection, by: Actor) -> tuple[Sealed | None, Grant | None]:
+def _kept(connection: Connection, *, by: Actor) -> tuple[Sealed | None, Grant | None]:
     """The cookie or token to send, and the grant that it is of, if any."""
     is_cookie = connection.auth_type == AuthType.COOKIE
     if not logins.logs_in(connection):

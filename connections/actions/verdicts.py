@@ -23,7 +23,7 @@ XML_MESSAGES = ("message", "Message", "description", "faultstring", "Reason")
 
 def problem(connection: Connection, answer: outbound.Answer) -> Literal["", "unauthorized", "rate_limited"]:
     """By "Authentication failures" and "Non-standard API rate limiter"; and by what the provider is known to answer."""
-    if _means(connection, answer, "auth_fail") or _is_dead_token(connection, answer):
+    if _means(connection, answer, "auth_fail") or is_dead_token(connection, answer):
         return "unauthorized"
     return "rate_limited" if _means(connection, answer, "rate_fail") else ""
 
@@ -66,7 +66,7 @@ def media_type(connection: Connection, answer: outbound.Answer) -> str:
     return "xml" if told.endswith("xml") else "json"
 
 
-def _is_dead_token(connection: Connection, answer: outbound.Answer) -> bool:
+def is_dead_token(connection: Connection, answer: outbound.Answer) -> bool:
     """Amazon's 403 that names an expired or revoked access token. Any other 403 is about the role: a new token changes nothing."""
     if answer.status != 403 or connection.provider.vendor != "Amazon":
         return False

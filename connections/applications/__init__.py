@@ -118,6 +118,7 @@ def recognise(
 def _calling_like(application: Application, other: Application) -> Application:
     return replace(
         application,
+        vendor=other.vendor,
         placement=other.placement,
         user_agent=other.user_agent,
         call=other.call,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -19,6 +19,7 @@ from connections.applications import Application
 from connections.forms import pane_checks
 from connections.forms.fields import RowsField, RowsWidget, SecretRowsWidget, SecretTextWidget, SecretWidget
 from connections.forms.pane_fields import PaneFields
+from connections.forms.regions import refilled
 from connections.forms.sections import DEFAULTED, REQUIRED, REQUIRED_SECRETS, SECTIONS, SHAPING, SHOWN, Shape
 from connections.models import Actor, Connection, OAuthClient
 from connections.models.choices import GrantType
@@ -82,7 +83,7 @@ class ConnectionForm(PaneFields):
             if isinstance(cls.base_fields[name], RowsField):
                 values[name] = cls.base_fields[name].widget.value_from_datadict({name: text}, {}, name)
         values["draft_application"] = str(values.get("draft_application", "")).lower() in ("1", "true", "on", "yes")
-        return values | _refilled(application, values, "", set(given))
+        return values | refilled(application, values, "", set(given))
 
     @classmethod
     def draft_names(cls) -> set[str]:
@@ -100,7 +101,7 @@ class ConnectionForm(PaneFields):
             if field.widget.value_omitted_from_data(data, {}, name) and name != "draft_application":
                 continue
             typed[name] = field.widget.value_from_datadict(data, {}, name)
-        typed |= _refilled(application, typed, str(typed.get("filled_for") or ""), set())
+        typed |= refilled(application, typed, str(typed.get("filled_for") or ""), set())
         if "marketplace" in typed:
             typed["filled_for"] = f"{typed.get('region', '')}:{typed['marketplace']}"
         name, _, value = str(data.get("fill") or "").partition("=")  # a one-click value
@@ -188,7 +189,11 @@ class ConnectionForm(PaneFields):
 
     def _leave_out(self) -> None:
         """Drop the fields that do not apply, remembering what was typed in them; require those that must be filled."""
-        shape = Shape(self.provider, {name: self._value(name) for name in SHAPING})
+        # Amazon behind a plain HTTP connection is asked in Amazon's way, but its addresses were typed, not chosen by region.
+        application = replace(
+            self.provider, regions=self.application.regions, marketplaces=self.application.marketplaces
+        )
+        shape = Shape(application, {name: self._value(name) for name in SHAPING})
         gone = {name for name, is_shown in SHOWN.items() if not is_shown(shape)}
         if not self.provider.offers_draft:
             gone.add("draft_application")
@@ -376,23 +381,3 @@ def _completed(data: Any, application: Application, instance: Connection) -> Que
         elif known.get(name) not in (None, ""):
             completed[name] = str(getattr(known[name], "pk", known[name]))
     return completed
-
-
-def _refilled(application: Application, values: dict[str, Any], filled_for: str, given: set[str]) -> dict[str, Any]:
-    """Marketplace and URLs that follow from the region: whatever a person typed themselves stays."""
-    region, market = str(values.get("region") or ""), str(values.get("marketplace") or "")
-    markets = application.marketplaces_in(region)
-    result: dict[str, Any] = {}
-    if markets and market not in {known.code for known in markets}:
-        market = result["marketplace"] = markets[0].code
-    if f"{region}:{market}" == filled_for or not application.regions:
-        return result
-    base_uri = str(values.get("base_uri") or "").rstrip("/")
-    production = {known.base_uri for known in application.regions}
-    sandbox = {known.sandbox_base_uri for known in application.regions}
-    if "base_uri" not in given and base_uri in production | sandbox | {""}:
-        result["base_uri"] = application.base_uri(region, sandbox=base_uri in sandbox - production)
-    consent_pages = {application.authorization_url(known.code) for known in application.marketplaces}
-    if "authorization_url" not in given and str(values.get("authorization_url") or "") in consent_pages | {""}:
-        result["authorization_url"] = application.authorization_url(market)
-    return result

@@ -170,7 +170,7 @@ def test_a_stored_token_that_has_ended_is_renewed_before_the_call(authorized, si
 
 
 def test_too_many_calls_are_told_apart(authorized, simulator, by):
-    simulator.fault(path=ORDERS, status=429)
+    simulator.fault(path=ORDERS, status=429, headers={"Retry-After": "60"})
     step = failed_at(run(authorized, by), "call")
     assert (step.action, "429" in step.detail) == ("wait", True)
 

@@ -57,6 +57,7 @@ class Walk:
     refreshes: list[Asked]
     revocations: list[Asked]
     asked: list[Asked]
+    lifetime: int
 
     @property
     def refresh(self) -> Asked:
@@ -71,10 +72,16 @@ def walk(server: Server, connection: Connection, by: Actor) -> Walk:
     grants.current(as_stored(connection), by=by)
     refreshed(connection, by=by)
     refreshes = [asked for asked in server.asked if asked.form.get("grant_type") == "refresh_token"]
-    before = len(server.asked)
+    before, lifetime = len(server.asked), as_stored(connection).grant.lifetime
     grants.revoke(as_stored(connection), by=by)
     return Walk(
-        as_stored(connection).authorization_url, sent, exchange, refreshes, server.asked[before:], list(server.asked)
+        as_stored(connection).authorization_url,
+        sent,
+        exchange,
+        refreshes,
+        server.asked[before:],
+        list(server.asked),
+        lifetime,
     )
 
 
@@ -115,8 +122,8 @@ TABLE: dict[str, tuple[Any, Look, Any, Any]] = {
                     [("refresh_token", None), ("access_token", None)], [(None, "top-refresh"), (None, "top-access")]),
     "access_token_path": ("data[0].access", lambda w: w.revocations[1].form["token"], "top-access", "nested-access"),
     "refresh_token_path": ("$.data[0].refresh", lambda w: w.refresh.form["refresh_token"], "top-refresh", "nested-refresh"),
-    # A life of five seconds is too short to hand out, so the token is fetched once more.
-    "expires_in_path": ("data.0.life", lambda w: len(w.refreshes), 1, 2),
+    # A life of five seconds leaves the worker a quarter of it to renew the token in.
+    "expires_in_path": ("data.0.life", lambda w: w.lifetime, 3600, 5),
 }  # fmt: skip
 
 

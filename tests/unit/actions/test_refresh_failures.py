@@ -261,13 +261,13 @@ def test_an_unreadable_refresh_token_says_so_and_asks_nobody(authorized, simulat
     assert (Connection.objects.get().status, refreshes(simulator)) == ("offline", before)
 
 
-def test_an_unreadable_client_secret_says_so_each_time(authorized, simulator, by):
+def test_unreadable_secrets_say_so_each_time(authorized, simulator, by):
     expire(authorized)
     before = refreshes(simulator)
     sealing.configure([])
     errors = [failed(authorized, by) for _ in range(3)]
     assert {(error.code, error.failure.error) for error in errors} == {
-        ("secret_unreadable", "client_secret_unreadable")
+        ("secret_unreadable", "refresh_token_unreadable")
     }
     assert (Connection.objects.get().status, refreshes(simulator)) == ("offline", before)
 

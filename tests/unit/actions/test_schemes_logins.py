@@ -1,8 +1,8 @@
 """Cookies and renewed tokens: fetched once however many ask, kept under seal, sent only where they belong."""
 
 import json
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -402,11 +402,8 @@ def test_many_callers_at_once_log_in_once(team: Team, server: Server, by: Actor)
         finally:
             database.close()
 
-    threads = [threading.Thread(target=call) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: call(), range(8)))
 
     assert answers == [{"Cookie": "session=1"}] * 8
     assert len(server.asked) == 1

@@ -13,7 +13,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from connections import sealing
-from connections.models import Connection, Grant, OAuthClient
+from connections.models import Connection, Grant, OAuthClient, pane
 from connections.models.sealed import reseal, sealed_columns
 from connections.sealing import DOTS, Keyring, Sealed, SealError
 from tests import factories
@@ -297,6 +297,7 @@ def test_the_columns_that_hold_secrets_are_known():
         ("authorizationattempt", "verifier"),
         ("authorizationattempt", "access_token"),
         ("authorizationattempt", "refresh_token"),
+        *(("connection", name) for name in pane.SECRET),
     }
 
 

@@ -53,7 +53,7 @@ def refused(page: Page, name: str) -> str:
 
 @pytest.mark.parametrize(
     "name", ["name", "base_uri", "oauth_client", "authorization_url", "token_url", "media_type", "auth_type",
-             "grant_type", "client_authentication", "pkce", "region", "marketplace", "ping_method"],
+             "grant_type", "client_authentication", "region", "marketplace"],
 )  # fmt: skip
 def test_a_required_field_that_is_empty_says_so(as_bob: Client, typed: Typed, name: str) -> None:
     page = Page(as_bob.post(NEW, typed(**{name: ""})))
@@ -157,7 +157,7 @@ def test_a_header_that_cannot_be_sent_is_refused_and_kept(as_bob: Client, typed:
 def test_51_headers_are_too_many(as_bob: Client, typed: Typed) -> None:
     names = [f"X-{n}" for n in range(51)]
     page = Page(as_bob.post(NEW, typed() | {"headers_name": names, "headers_value": names}))
-    assert "50 headers are the most." in page.errors["id_headers_error"]
+    assert "50 rows are the most." in page.errors["id_headers_error"]
 
 
 @pytest.mark.parametrize(
