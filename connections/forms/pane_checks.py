@@ -30,7 +30,8 @@ ADDRESSES = (
 
 def check(form: ConnectionForm, cleaned: Cleaned) -> None:
     for one in (
-        _headers, _authorization_params, _secret_hosts, _custom_fields, _placeholders, _username, _body_fields, _jwt_key, _oauth1_key, _tls, _bound_secrets,
+        _headers, _authorization_params, _secret_hosts, _custom_fields, _placeholders, _username, _body_fields, _jwt_key,
+        _oauth1_key, _tls, _bound_secrets,
     ):  # fmt: skip
         one(form, cleaned)
 

@@ -291,7 +291,8 @@ def test_nothing_but_actions_writes() -> None:
         for path in outside
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and (node.attr in {"bulk_create", "get_or_create", "update_or_create"}
-        or (node.attr in {"create", "update", "delete"} and "objects" in ast.unparse(node.value) and "Session." not in ast.unparse(node.value)))
+        or (node.attr in {"create", "update", "delete"}
+            and "objects" in ast.unparse(node.value) and "Session." not in ast.unparse(node.value)))
     ]  # fmt: skip
     assert writing == []
 

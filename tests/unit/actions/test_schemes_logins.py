@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from django.db import connection as database
 from django.utils import timezone
 
 from connections import outbound
-from connections.actions import grants, logins, schemes
+from connections.actions import schemes
 from connections.actions.errors import GrantError
 from connections.actions.logins import SchemeError
 from connections.actions.outgoing import Outgoing
@@ -371,39 +370,3 @@ def test_a_test_of_values_not_saved_renews_no_token(team: Team, server: Server, 
 
     assert schemes.log_in(typed, stored=saved, by=by) is None
     assert server.asked == []
-
-
-@pytest.mark.parametrize(
-    ("body", "media_type", "expected"),
-    [
-        (' {"a": 1}', "xml", "application/json"),
-        ("[1]", "json", "application/json"),
-        ("<a/>", "json", "application/xml"),
-        ("a=1&b=2", "json", "application/x-www-form-urlencoded"),
-        ("a=1", "text", "text/plain; charset=utf-8"),
-        ("hello", "json", "application/json"),
-        ("hello", "form-data", "text/plain; charset=utf-8"),
-    ],
-)
-def test_a_body_is_sent_as_what_it_looks_like(body: str, media_type: str, expected: str) -> None:
-    assert logins.schemes.look(body, media_type) == expected
-
-
-@pytest.mark.django_db(transaction=True)
-def test_many_callers_at_once_log_in_once(team: Team, server: Server, by: Actor) -> None:
-    server.answer(200, set_cookie="session=1")
-    connection = cookie(team, server)
-    grants.find(connection)
-    answers: list[Any] = []
-
-    def call() -> None:
-        try:
-            answers.append(signed(Connection.objects.get(pk=connection.pk), by)[0])
-        finally:
-            database.close()
-
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: call(), range(8)))
-
-    assert answers == [{"Cookie": "session=1"}] * 8
-    assert len(server.asked) == 1

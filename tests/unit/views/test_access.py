@@ -134,7 +134,7 @@ def test_another_teams_things_do_not_exist(
     )
     for method in ("get", "post"):
         answers = [getattr(as_charlie, method)(path) for path in (where, nowhere)]
-        expected = 405 if (method == "get" and get is None) else 404
+        expected = 405 if {"get": get, "post": post}[method] is None else 404
         assert [answer.status_code for answer in answers] == [expected, expected]
         assert "Purchase orders" not in answers[0].content.decode()
     assert Connection.objects.filter(pk=connection.pk).exists()

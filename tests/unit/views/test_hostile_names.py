@@ -58,7 +58,7 @@ def test_in_a_refused_stale_and_tested_pane(person: Client, hostile: Connection)
     page = visit(person, f"/connections/{hostile.pk}/")
     assert_text(press(person, page, "Save & authorize", {"base_uri": HOSTILE, "version": HOSTILE, "id": HOSTILE}))
     assert_text(press(person, page, "Save & authorize", {"version": "0", "name": FIRST[:-1], "ping_path": "/"}))
-    tested = press(person, page, "Test connection", {"ping_path": "/" + HOSTILE[:40]})
+    tested = press(person, page, "Test connection", {"ping_path": "/" + HOSTILE[:40], "headers_value": HOSTILE[:27]})
     assert_text(tested)
     assert "The test did not pass." in tested.words
     assert tested.html.count("<html") == 1
