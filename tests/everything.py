@@ -27,6 +27,7 @@ BIN = Path(sys.executable).parent
 IN_CI = bool(os.environ.get("CI"))
 CORES = str(max(2, os.cpu_count() or 2))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+DEBIAN = {"chromium": BROWSERS, "apache2-bin": ("apache2",)}  # package: what shows that it is there
 LOCAL_POSTGRES = ("postgres://postgres@127.0.0.1:5432/postgres", "postgres://%2Fvar%2Frun%2Fpostgresql/postgres")
 # What the settings ask for; nothing of it opens anything that is kept.
 ENVIRONMENT = {
@@ -87,22 +88,30 @@ def checks() -> list[Step]:
     ]
 
 
-def browser() -> str | None:
-    """The path of a Chromium; installs Debian's where it is missing and this may."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found or not shutil.which("apt-get"):
-        return found
+def installed() -> None:
+    """Debian's packages that the tests drive, installed where they are missing and this may."""
+    lacking = [package for package, commands in DEBIAN.items() if not any(map(found, commands))]
+    if not lacking or not shutil.which("apt-get"):
+        return
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if sudo and (not shutil.which("sudo") or subprocess.run([*sudo, "true"], capture_output=True).returncode):
-        return None
-    print("Installing Chromium for the browser tests (once).", flush=True)
+        return
+    print(f"Installing {' and '.join(lacking)} for the tests (once).", flush=True)
     apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o=Dpkg::Use-Pty=0"]
-    for command in ([*apt, "update"], [*apt, "install", "-y", "--no-install-recommends", "chromium"]):
+    for command in ([*apt, "update"], [*apt, "install", "-y", "--no-install-recommends", *lacking]):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             print(done.stdout)
-            return None
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+            return
+
+
+def found(command: str) -> str | None:
+    return shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+def browser() -> str | None:
+    """The path of a Chromium, if there is one."""
+    return next(filter(None, map(found, BROWSERS)), None)
 
 
 def postgres() -> tuple[str | None, str]:
@@ -153,6 +162,7 @@ def suite(database: str, url: str, *, without_browser: bool, **environment: str)
 def suites(skipped: list[str]) -> Iterable[Step]:
     """The tests on each database; what cannot run is told in `skipped`."""
     (ROOT / "var").mkdir(mode=0o700, exist_ok=True)
+    installed()
     chromium = browser()
     if not chromium:
         skipped.append("browser tests: there is no Chromium. As root: apt-get update && apt-get install chromium")

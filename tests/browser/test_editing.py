@@ -22,10 +22,10 @@ def test_fields_follow_the_choices_and_nothing_typed_is_lost(page: Page, gatehou
     drawer = page.get_by_role("dialog", name="Create connection")
     drawer.get_by_label("Name", exact=True).fill("Orders")
     drawer.get_by_label("I already have a refresh token").fill("Atzr|typed")
-    drawer.get_by_label("Name, row 1").fill("X-Team")
-    drawer.get_by_label("Value, row 1").fill("bolts")
-    drawer.get_by_role("button", name="Add row").click()
-    expect(drawer.get_by_label("Name, row new")).to_be_focused()
+    drawer.locator("#id_headers").get_by_label("Name, row 1").fill("X-Team")
+    drawer.locator("#id_headers").get_by_label("Value, row 1").fill("bolts")
+    drawer.locator("#id_headers").get_by_role("button", name="Add row").click()
+    expect(drawer.locator("#id_headers").get_by_label("Name, row new")).to_be_focused()
 
     # Region and marketplace fill the addresses; what is typed stays.
     drawer.get_by_label("Region").select_option("Europe")
@@ -35,7 +35,7 @@ def test_fields_follow_the_choices_and_nothing_typed_is_lost(page: Page, gatehou
     expect(drawer.get_by_label("Authorization URL")).to_have_value(re.compile("vendorcentral.amazon.de"))
     expect(drawer.get_by_label("Marketplace")).to_be_focused()
     expect(drawer.get_by_label("Name", exact=True)).to_have_value("Orders")
-    expect(drawer.get_by_label("Value, row 1")).to_have_value("bolts")
+    expect(drawer.locator("#id_headers").get_by_label("Value, row 1")).to_have_value("bolts")
     expect(drawer.get_by_label("I already have a refresh token")).to_have_value("Atzr|typed")
 
     # A field above goes, and the control in use stays where it was on the screen. What is typed meanwhile stays, too.
