@@ -122,7 +122,7 @@ def test_from_the_setup_link_to_an_online_connection(
     expect(pane.locator("#facts")).to_contain_text("Online")
     expect(pane.locator("#facts")).to_contain_text(f"by {EMAIL} as VGSIMULATOR01")
     expect(steps(page)).to_have_count(5)
-    assert [call["status"] for call in amazon.calls("/vendor/orders/v1/purchaseOrders")] == [200]
+    assert amazon.calls("/vendor/orders/v1/purchaseOrders")[-1]["status"] == 200
     assert len(amazon.calls("/auth/o2/token", "authorization_code")) == 1
     page.reload()
     expect(page.locator("#test-result")).to_contain_text("Last test")
