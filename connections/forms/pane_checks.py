@@ -11,7 +11,7 @@ from connections.actions import connections
 from connections.actions.connections import BOUND
 from connections.forms import pem
 from connections.models import Connection
-from connections.oauth import placeholders
+from connections.oauth import paths, placeholders
 from connections.outbound import OutboundError
 from connections.sealing import Sealed, SealError
 
@@ -31,7 +31,7 @@ ADDRESSES = (
 def check(form: ConnectionForm, cleaned: Cleaned) -> None:
     for one in (
         _headers, _authorization_params, _secret_hosts, _custom_fields, _placeholders, _username, _body_fields, _jwt_key,
-        _oauth1_key, _tls, _bound_secrets,
+        _oauth1_key, _tls, _bound_secrets, _paths,
     ):  # fmt: skip
         one(form, cleaned)
 
@@ -206,3 +206,18 @@ def _stored(form: ConnectionForm, name: str) -> str:
         return sealed.reveal() if sealed is not None else ""  # each caller says what for
     except SealError:
         return ""
+
+
+PATHS = ("auth_fail_path", "rate_fail_path", "ping_success_path", "ping_fail_path", "ping_error_path")
+
+
+def _paths(form: ConnectionForm, cleaned: Cleaned) -> None:
+    """A path that can be read in neither a success nor an error answer is told where it was typed."""
+    usual = cleaned.get("media_type") or "json"
+    kinds = {cleaned.get("success_media_type") or usual, cleaned.get("error_media_type") or usual}
+    kinds = {"json" if kind in ("form-data", "urlencoded") else kind for kind in kinds}
+    for name in PATHS:
+        if text := cleaned.get(name):
+            sentences = [paths.problem(text, kind) for kind in sorted(kinds)]
+            if all(sentences):
+                form.add_error(name, sentences[0])

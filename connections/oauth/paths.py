@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 from lxml import etree
 
 MAX_BYTES = {"json": 1024 * 1024, "xml": 256 * 1024, "urlencoded": 256 * 1024}  # in a longer body nothing is found
-MAX_VALUE = 2000  # characters of a value
+MAX_VALUE = 20_000  # characters of a value; tokens may be long
 PART = re.compile(r"""\[\s*(?:(\d+)|'([^']*)'|"([^"]*)")\s*\]|([^.\[\]]+)""")
 # A search of the whole document for each node of the document: minutes of work in a megabyte.
 WIDE = re.compile(r"\.\.|::|//.*//|\[[^\]]*(//|\[)")

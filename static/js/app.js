@@ -129,3 +129,21 @@ on("htmx:responseError", ({ detail }) => tell(explain(detail.xhr.status, detail.
 on("htmx:sendError", () => tell("The server cannot be reached. Nothing was changed. Check your network and try again."));
 on("htmx:afterOnLoad", ({ detail }) => detail.xhr.status < 400 && hush());
 on("submit", (event) => (leaving = !event.defaultPrevented));
+
+// data-file: a textarea that also takes a file. It is read into the field here; nothing is sent before the form is.
+function offerFiles() {
+  for (const area of document.querySelectorAll("textarea[data-file]:not([data-offered])")) {
+    area.dataset.offered = "1";
+    const chooser = Object.assign(document.createElement("input"), { type: "file", accept: ".pem,.crt,.cer,.key" });
+    chooser.setAttribute("aria-label", `File for ${document.querySelector(`label[for="${area.id}"]`)?.textContent ?? "this field"}`);
+    chooser.addEventListener("change", async () => {
+      if (!chooser.files.length) return;
+      area.value = await chooser.files[0].text();
+      area.dispatchEvent(new Event("input", { bubbles: true }));
+      area.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    area.after(chooser);
+  }
+}
+on("htmx:afterSettle", offerFiles);
+offerFiles();

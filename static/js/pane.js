@@ -85,7 +85,7 @@ on("htmx:beforeSwap", ({ detail: { target, xhr } }) => {
     scroll: scroller(target).scrollTop,
     top: target.querySelector(":focus")?.getBoundingClientRect().top,
     open: new Map([...target.querySelectorAll("details")].map((section) => [title(section), section.open])),
-    typed: new Map(stays ? places(target).filter(([field]) => field.type === "password" || sent.get(field) !== state(field)).map(([field, place]) => [place, state(field)]) : []),
+    typed: new Map(stays ? places(target).filter(([field]) => field.type === "password" || "secret" in field.dataset || sent.get(field) !== state(field)).map(([field, place]) => [place, state(field)]) : []),
     result: stays && target.querySelector("#test-result"), // a test may be running
     isEdited: stays || xhr.status >= 400,
   };
