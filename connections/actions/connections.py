@@ -38,6 +38,7 @@ def places(connection: Connection) -> tuple[str, ...]:
     """The hosts that this connection's tokens may be sent to, and the client they were issued to."""
     return (
         *_origins(connection, "base_uri", "token_url"),
+        _foreign_revoke(connection),
         str(connection.oauth_client_id),
         connection.auth_type,
         connection.grant_type,
@@ -46,7 +47,19 @@ def places(connection: Connection) -> tuple[str, ...]:
 
 def secret_places(connection: Connection) -> tuple[str, ...]:
     """Where this connection's own secrets (password, static token, encrypted fields, …) are sent."""
-    return _origins(connection, "base_uri", "token_url", "revoke_url", "token_refresh_url", "cookie_url")
+    asked = {
+        AuthType.OAUTH2: ("token_url", "revoke_url"),
+        AuthType.COOKIE: ("cookie_url",),
+        AuthType.TOKEN: ("token_refresh_url",),
+    }.get(AuthType(connection.auth_type), ())
+    # The type belongs to it: an address that is dormant now must not become a place by switching back.
+    return (connection.auth_type, *_origins(connection, "base_uri", *asked))
+
+
+def _foreign_revoke(connection: Connection) -> str:
+    """Where tokens are given back, if that is another place than where they come from."""
+    token, revoke = _origins(connection, "token_url", "revoke_url")
+    return "" if revoke == token else revoke
 
 
 def _origins(connection: Connection, *names: str) -> tuple[str, ...]:

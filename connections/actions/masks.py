@@ -106,6 +106,7 @@ def writings(secret: str) -> set[str]:
     lower = {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), text) for text in percent}
     twice = {quote(text, safe="") for text in percent}
     marked = {html.escape(secret), html.escape(secret, quote=False), html.escape(secret).replace("&#x27;", "&apos;")}
+    percent.add(secret.encode().decode("latin-1"))  # UTF-8 in a body that is read as another encoding
     return {secret} | percent | lower | twice | escaped | marked | _in_base64(secret.encode())
 
 

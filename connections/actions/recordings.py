@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -29,6 +30,7 @@ from connections.models.recordings import KEPT
 from connections.outbound import OutboundError
 from connections.sealing import Sealed, SealError
 
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 log = logging.getLogger(__name__)
 
 MINUTES = (15, 30, 45, 60)
@@ -153,14 +155,15 @@ def token_request(
     """Keep that a token request was made; of its bodies the names of their fields only."""
     if not _is_on(connection):
         return
+    hide = mask(connection)  # a name may have been a placeholder, and so a secret
     row = {
         "kind": "token",
         "method": method[:20],
         "url": f"token request to {outbound.host_port(url)}",
         "status": status,
         "ms": ms,
-        "request_body": _names(sent, or_form=True),
-        "response_body": _names(received),
+        "request_body": hide.text(_names(sent, or_form=True)),
+        "response_body": hide.text(_names(received)),
     }
     _keep(connection, row)
 
@@ -208,4 +211,5 @@ def _names(body: bytes, *, or_form: bool = False) -> str:
         parsed = dict(parse_qsl(body.decode(errors="replace"), max_num_fields=1000)) if or_form else None
     if not isinstance(parsed, dict):
         return f"({len(body)} bytes)" if body else ""
-    return "fields: " + ", ".join(sorted(name for name in parsed if name.isprintable() and len(name) <= 40)[:50])
+    # Only what looks like a name: the first "field" of a text that is no form may be anything.
+    return "fields: " + ", ".join(sorted(name for name in parsed if NAME.fullmatch(name))[:50])

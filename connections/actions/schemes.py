@@ -96,7 +96,7 @@ def _kept(connection: Connection, *, by: Actor) -> tuple[Sealed | None, Grant | 
     is_cookie = connection.auth_type == AuthType.COOKIE
     if not logins.logs_in(connection):
         return connection.token, None
-    stored = Connection.objects.filter(pk=connection.pk).first()
+    stored = Connection.objects.filter(pk=connection.pk, team_id=connection.team_id).first()
     if stored is None or not logins.logs_in_as(connection, stored):  # typed and not saved
         return (Sealed.of(fetch(connection, None).access_token) if is_cookie else connection.token), None
     grant = grants.current(stored, by=by, min_valid=1) if is_cookie else grants.find(stored)

@@ -38,9 +38,9 @@ def check(form: ConnectionForm, cleaned: Cleaned) -> None:
 
 def is_moved(form: ConnectionForm, cleaned: Cleaned) -> bool:
     """Whether an address now leads to another host than the stored secrets are bound to."""
-    if form.instance._state.adding or any(name in form.errors for name in ADDRESSES):
+    if form.instance._state.adding or any(name in form.errors for name in (*ADDRESSES, "auth_type")):
         return False
-    now = Connection(**{name: cleaned.get(name, getattr(form.instance, name)) for name in ADDRESSES})
+    now = Connection(**{name: cleaned.get(name, getattr(form.instance, name)) for name in (*ADDRESSES, "auth_type")})
     return connections.secret_places(now) != form.secret_places
 
 

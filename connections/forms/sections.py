@@ -100,7 +100,7 @@ def signs(prefix: str) -> Rule:
 
 
 def jwt_is_symmetric(shape: Shape) -> bool:
-    return shape.chose("auth_type", "jwt") and shape.values.get("jwt_algorithm", "").startswith("HS")
+    return shape.chose("auth_type", "jwt") and (shape.values.get("jwt_algorithm") or "HS256").startswith("HS")
 
 
 def jwt_is_asymmetric(shape: Shape) -> bool:

@@ -74,7 +74,8 @@ def _posted(request: Request) -> tuple[Connection, Connection | None]:
     if stored is not None:
         return Connection.objects.get(pk=stored.pk), stored
     application = pane.application_or_404(request.POST.get("application", "http"))
-    return Connection(id=id or uuid.uuid4(), team=request.team, application=application.slug), None
+    # Never under the posted id, which may be that of another team's connection.
+    return Connection(id=uuid.uuid4(), team=request.team, application=application.slug), None
 
 
 def _invalid(request: Request, form: ConnectionForm, connection: Connection) -> HttpResponse:
