@@ -213,6 +213,10 @@ PATHS = ("auth_fail_path", "rate_fail_path", "ping_success_path", "ping_fail_pat
 
 def _paths(form: ConnectionForm, cleaned: Cleaned) -> None:
     """A path that can be read in neither a success nor an error answer is told where it was typed."""
+    access = cleaned.get("access_token_path") or ""
+    if access and (access == cleaned.get("refresh_token_path") or access.split(".")[-1] == "refresh_token"):
+        # Calls and integrations would be given the refresh token.
+        form.add_error("access_token_path", "The refresh token is there. Give the path to the access token.")
     usual = cleaned.get("media_type") or "json"
     kinds = {cleaned.get("success_media_type") or usual, cleaned.get("error_media_type") or usual}
     kinds = {"json" if kind in ("form-data", "urlencoded") else kind for kind in kinds}
