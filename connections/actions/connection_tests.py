@@ -215,6 +215,7 @@ def _client(candidate: Candidate, *, by: Actor) -> Step:
     connection = candidate.connection
     if connection.auth_type != AuthType.OAUTH2:
         return Step("client", None, "This authentication type has no client.")
+    connections.check_reach(connection, by=by)
     if connection.oauth_client is not None:
         clients.bind_host(connection.oauth_client, outbound.host_port(connection.token_url), by=by)
     if candidate.stored is not None and candidate.asks_as_stored and _stored_grant(candidate) is not None:

@@ -11,9 +11,9 @@ from django.utils import timezone
 
 from connections import outbound
 from connections.actions import clients, events
-from connections.actions.errors import ActionError, InUseError, StaleError
+from connections.actions.errors import ActionError, InUseError, ReachError, StaleError
 from connections.models import Actor, Connection, Grant, OAuthClient
-from connections.models.choices import AuthType, Status
+from connections.models.choices import AuthType, GrantType, Status
 from connections.models.pane import PLAIN, SECRET
 from connections.sealing import SealError
 
@@ -188,7 +188,28 @@ def set_status(connection: Connection, status: Status, failure: dict[str, Any] |
     connection.status, connection.failure = status, failure
 
 
+def check_reach(connection: Connection, *, by: Actor) -> None:
+    """Raises ReachError where tokens of client credentials would go to an API that this client has not served before.
+
+    The application's own addresses are always right.
+    A consent binds a token to an account; here nothing does, and whoever may edit could have tokens sent to themselves.
+    """
+    client = connection.oauth_client
+    is_unattended = connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS
+    if client is None or not is_unattended or by.may_administer or (by.user and client.secret_set_by_id == by.user.pk):
+        return
+    (origin,) = _origins(connection, "base_uri")
+    served = Connection.objects.filter(team_id=connection.team_id, oauth_client=client).only("base_uri")
+    own = [
+        uri for region in connection.chosen_application.regions for uri in (region.base_uri, region.sandbox_base_uri)
+    ]
+    known = {_origins(other, "base_uri")[0] for other in (*served, *(Connection(base_uri=uri) for uri in own))}
+    if origin not in known:
+        raise ReachError(origin, client.name)
+
+
 def _bind_secret(connection: Connection, *, by: Actor) -> None:
+    check_reach(connection, by=by)
     client: OAuthClient | None = connection.oauth_client
     if client is not None and client.team_id != connection.team_id:
         raise ActionError("This client belongs to another team.")

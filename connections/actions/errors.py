@@ -30,7 +30,9 @@ class InUseError(ActionError):
 
 
 class SecretHostError(ActionError):
-    """A client's secret may not be posted to this host."""
+    """A client's secret may not be posted to this host. `field` is where in the pane that is told."""
+
+    field = "token_url"
 
     def __init__(self, host: str, allowed: list[str]) -> None:
         may = (
@@ -43,6 +45,19 @@ class SecretHostError(ActionError):
         )
         self.host = host
         self.allowed = allowed
+
+
+class ReachError(SecretHostError):
+    """A client that asks for tokens on its own may not be used for this API by this person."""
+
+    field = "base_uri"
+
+    def __init__(self, origin: str, client: str) -> None:
+        ActionError.__init__(
+            self,
+            f"With client credentials nobody agrees at the provider, so {client} serves only the addresses it serves already. "
+            f"Whoever entered its secret, or an administrator, can point it at {origin}.",
+        )
 
 
 Code = Literal[

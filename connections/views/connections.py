@@ -113,7 +113,7 @@ def _save(request: Request, connection: Connection, application: Application) ->
     except StaleError as stale:
         return _stale(request, form, stale)
     except SecretHostError as error:
-        form.add_error("token_url", str(error))
+        form.add_error(error.field, str(error))
         return pane.answer(request, form, connection, status=422)
     return _next(request, saved, form)
 

@@ -5,9 +5,11 @@ import uuid
 
 import pytest
 
+from connections import outbound
 from connections.actions import connections as actions
 from connections.actions import grants, recordings
-from connections.models import Connection, Grant, Recording
+from connections.actions.errors import ReachError
+from connections.models import Actor, Connection, Grant, Recording
 from tests import factories
 from tests.factories import SENTINEL
 
@@ -61,3 +63,36 @@ def test_a_test_under_the_id_of_another_teams_connection_uses_none_of_its_things
     b"".join(answer.streaming_content)
     assert saved(theirs).last_test is None
     assert uuid.UUID(values["id"]) == theirs.pk
+
+
+@pytest.fixture
+def unattended(simulator, team, alice):
+    """Client credentials of a client whose secret alice entered."""
+    client = factories.oauth_client(team, secret_hosts=[simulator.host], secret_set_by=alice.user)
+    return factories.connection(
+        team,
+        simulator.url,
+        oauth_client=client,
+        grant_type="client_credentials",
+        scope="sellingpartnerapi::notifications",
+    )
+
+
+def test_client_credentials_are_not_pointed_elsewhere_by_a_teammate(unattended, bob, simulator):
+    by = Actor.member(bob)
+    with pytest.raises(ReachError):
+        actions.update(saved(unattended), by=by, version=1, base_uri="https://evil.example.com")
+    actions.update(saved(unattended), by=by, version=1, base_uri=f"{simulator.url}/other/path")
+
+
+def test_nor_tried_elsewhere_without_saving(unattended, as_bob, simulator):
+    values = factories.pane_values(unattended, base_uri="http://127.0.0.1:9")
+    outbound.configure(private_hosts_allowed=[simulator.host, "127.0.0.1:9"])
+    before = len(simulator.calls("/auth/o2/token"))
+    b"".join(as_bob.post("/connections/test/", values).streaming_content)
+    assert len(simulator.calls("/auth/o2/token")) == before
+
+
+def test_who_entered_the_secret_may(unattended, alice):
+    actions.update(saved(unattended), by=Actor.member(alice), version=1, base_uri="https://b.example.com")
+    assert saved(unattended).base_uri == "https://b.example.com"
