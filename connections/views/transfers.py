@@ -151,8 +151,8 @@ def _parts(request: Request, checked: Import, finish: Callable[[Import], dict[st
                 yield _step(f"{done:,} of {total:,} connections are checked", "ok")
         context = finish(checked) | {"file": checked.upload.name}
         yield "</ol>" + render_to_string(f"{PAGE}#outcome", context, request=request)
-    except Exception:
-        logger.exception("An import broke off.")
+    except Exception as error:  # the page has begun: it must end in a sentence; the error's text may quote the file
+        logger.error("An import broke off: %s", type(error).__name__)
         yield "</ol>" + render_to_string(f"{PAGE}#outcome", {"broke": True}, request=request)
 
 
