@@ -1,6 +1,8 @@
 """What is stored. One module a noun; import from here."""
 
+from connections.models.api_keys import ApiKey, Scope
 from connections.models.attempts import AuthorizationAttempt
+from connections.models.circuits import Circuit
 from connections.models.clients import OAuthClient
 from connections.models.connections import Connection
 from connections.models.events import Actor, Event
@@ -8,11 +10,14 @@ from connections.models.grants import Grant
 from connections.models.recordings import DebugPeriod, Recording
 from connections.models.slots import Slot, Turn
 from connections.models.teams import Membership, Role, Team
+from connections.models.usage import Tally, Usage, UsageKind
 from connections.models.users import User
 
 __all__ = [
     "Actor",
+    "ApiKey",
     "AuthorizationAttempt",
+    "Circuit",
     "Connection",
     "DebugPeriod",
     "Event",
@@ -21,8 +26,12 @@ __all__ = [
     "OAuthClient",
     "Recording",
     "Role",
+    "Scope",
     "Slot",
+    "Tally",
     "Team",
     "Turn",
+    "Usage",
+    "UsageKind",
     "User",
 ]

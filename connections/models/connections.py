@@ -39,6 +39,11 @@ class Connection(HttpSettings, OAuth2Settings, SchemeSettings, AdvancedSettings,
     last_test = models.JSONField(null=True, blank=True)
     last_test_at = models.DateTimeField(null=True, blank=True)
 
+    last_used_at = models.DateTimeField(null=True, blank=True)  # by an integration; at most five seconds behind
+    # Offline for another reason than its grant: when the worker makes its test call again, and how many failed in a row.
+    check_at = models.DateTimeField(null=True, blank=True)
+    check_failures = models.PositiveIntegerField(default=0)
+
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
@@ -48,7 +53,10 @@ class Connection(HttpSettings, OAuth2Settings, SchemeSettings, AdvancedSettings,
     objects = ConnectionQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["team", "name", "id"], name="connection_by_name")]
+        indexes = [
+            models.Index(fields=["team", "name", "id"], name="connection_by_name"),
+            models.Index(fields=["check_at"], condition=~models.Q(check_at=None), name="connection_by_check"),
+        ]
 
     def __str__(self) -> str:
         return self.name

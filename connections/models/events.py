@@ -11,19 +11,26 @@ from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
+from connections.models.api_keys import ApiKey
 from connections.models.teams import Membership, Role, Team
 from connections.models.users import User
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts: a member from an address, or the system itself. Every action takes one as `by`."""
+    """Who acts: a member or an API key from an address, or the system itself. Every action takes one as `by`."""
 
     team: Team
     user: User | None = None
     role: Role | None = None
     address: str = ""
     user_agent: str = ""
+    api_key: str = ""  # its name
+
+    @classmethod
+    def key(cls, key: ApiKey, *, address: str = "", user_agent: str = "") -> Actor:
+        """An integration: it uses connections as somebody who may manage, and administers nothing."""
+        return cls(key.team, None, Role.MANAGE, address, user_agent, key.name)
 
     @classmethod
     def member(cls, membership: Membership, *, address: str = "", user_agent: str = "") -> Actor:
@@ -31,6 +38,8 @@ class Actor:
 
     @property
     def label(self) -> str:
+        if self.api_key:
+            return f"API key {self.api_key}"
         return self.user.email if self.user else "Gatehouse"
 
     @property

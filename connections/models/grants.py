@@ -35,6 +35,10 @@ class Grant(models.Model):
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
 
+    # The worker's: put into its queue until then, by whom. Where it is not done by then, it is put there again.
+    queued_until = models.DateTimeField(null=True, blank=True)
+    queued_by = models.CharField(max_length=32, blank=True)
+
     # After failures: how many in a row, since when, and when the provider may be asked again.
     failures = models.PositiveIntegerField(default=0)
     failed_at = models.DateTimeField(null=True, blank=True)

@@ -1,0 +1,1 @@
+"""The JSON API for integrations (design §5)."""
