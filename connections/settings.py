@@ -210,3 +210,5 @@ LOGGING = {
 
 SETUP_LINK_SECONDS = 7 * 24 * 3600
 ATTEMPT_SECONDS = 600  # how long an authorization may take; Amazon's own limit
+# How long a process that refreshes a token is waited for when nothing is heard of it; it says so every third of that.
+LEASE_SECONDS = env.int("REFRESH_LEASE_SECONDS", default=30)
