@@ -314,6 +314,7 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
             is_refused=refused,
             lease_owner="",
             lease_expires_at=None,
+            queued_until=None,
         )
         if still:
             good = error.kind == "transient" and grant.valid_for(now) > timedelta(0)

@@ -12,6 +12,17 @@ from django.utils import timezone
 from connections.models.connections import Connection
 from connections.models.sealed import SealedField
 
+CLOCKS_DIFFER = timedelta(minutes=1)  # at the most, between machines
+
+
+def good_for(expires_at: datetime, refreshed_at: datetime | None, now: datetime) -> timedelta:
+    """How long a token that was fetched at `refreshed_at` is still good. Zero for one fetched in the future: the clock has been
+    put back since, and nobody can tell when it ends.
+    """
+    if refreshed_at is not None and refreshed_at - now > CLOCKS_DIFFER:
+        return timedelta(0)
+    return expires_at - now
+
 
 class Grant(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -56,7 +67,7 @@ class Grant(models.Model):
         """How long the access token is still good; zero or less where there is none or it has expired."""
         if self.access_token is None or self.expires_at is None:
             return timedelta(0)
-        return self.expires_at - now
+        return good_for(self.expires_at, self.refreshed_at, now)
 
     @property
     def is_authorized(self) -> bool:
