@@ -15,7 +15,7 @@ from django_tasks import task
 from connections.actions import authorizations, connection_tests, grants, recordings, schedules
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import GrantError
-from connections.models import Actor, Connection, Grant
+from connections.models import Actor, Connection
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -94,9 +94,11 @@ def _refresh(due: tuple[UUID, int]) -> None:
     """
     connection_id, generation = due
     try:
-        grant = Grant.objects.select_related("connection__team").filter(connection_id=connection_id).first()
-        if grant is not None and grant.generation == generation:
-            grants.refresh(grant.connection, by=Actor(grant.connection.team), stale=generation)
+        # No more of it: who refreshes reads it anyway, under the lease.
+        few = Connection.objects.select_related("team").only("auth_type", "grant_type", "token_refresh_url", "team__name")
+        connection = few.filter(pk=connection_id).first()
+        if connection is not None:
+            grants.refresh(connection, by=Actor(connection.team), stale=generation)
     except GrantError as error:
         log.warning("connection %s was not refreshed: %s (%s)", connection_id, error.code, error.failure.error)
     except Exception as error:  # one row that breaks must not stop the others; the text may quote what it broke on

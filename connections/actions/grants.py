@@ -221,13 +221,11 @@ def _fetch(grant: Grant, *, by: Actor) -> Grant:
     return grant
 
 
-def lock(connection: Connection) -> Connection | None:
-    """The connection's row as it is now, locked; None where it is gone.
-
-    Whoever writes a grant locks its connection first, as a save of the connection does: in two orders the database would
-    throw one of them out, and with it a refresh token that the provider gives out only once.
+def lock(connection: Connection) -> None:
+    """Whoever writes a grant locks its connection's row first, as a save of the connection does: in two orders the database
+    would throw one of them out, and with it a refresh token that the provider gives out only once.
     """
-    return Connection.objects.select_for_update().filter(pk=connection.pk).first()
+    list(Connection.objects.select_for_update().filter(pk=connection.pk).values_list("pk"))
 
 
 def _ask(grant: Grant) -> Tokens:
@@ -357,7 +355,7 @@ def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = 
     pair is not stored and GrantError raised. A consent that brings no refresh token keeps the old one, unless it is of
     another upstream account.
     """
-    now = lock(connection)
+    now = Connection.objects.select_for_update().filter(pk=connection.pk).first()  # as `lock`
     if now is None or connections.places(now) != connections.places(connection):
         raise GrantError("not_authorized_yet", problem("edited_meanwhile"))
     grant = Grant.objects.select_for_update().get_or_create(connection=connection)[0]
