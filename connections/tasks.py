@@ -95,7 +95,9 @@ def _refresh(due: tuple[UUID, int]) -> None:
     connection_id, generation = due
     try:
         # No more of it: who refreshes reads it anyway, under the lease.
-        few = Connection.objects.select_related("team").only("auth_type", "grant_type", "token_refresh_url", "team__name")
+        few = Connection.objects.select_related("team").only(
+            "auth_type", "grant_type", "token_refresh_url", "team__name"
+        )
         connection = few.filter(pk=connection_id).first()
         if connection is not None:
             grants.refresh(connection, by=Actor(connection.team), stale=generation)
