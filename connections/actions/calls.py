@@ -16,7 +16,7 @@ from typing import Literal
 from django.utils import timezone
 
 from connections import outbound
-from connections.actions import grants, logins, recordings, schemes, slots, verdicts
+from connections.actions import grants, logins, pauses, recordings, schemes, slots, verdicts
 from connections.actions.outgoing import Outgoing, Request, build, identity, target, test_request
 from connections.actions.slots import CallError
 from connections.models import Actor, Connection
@@ -77,7 +77,7 @@ def perform(
             wait = verdicts.retry_after(connection, answer)
             pause = BACK_OFF[min(slowed, 1)] * random.uniform(0.8, 1.2) if wait is None else wait  # noqa: S311  jitter
             if slowed < REPEATS and waited + pause <= WAIT:
-                time.sleep(pause)
+                pauses.sleep(pause)
                 waited, slowed, repeats = waited + pause, slowed + 1, repeats + 1
                 continue
             wait = max(pause, 1)

@@ -19,7 +19,7 @@ from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from connections.actions import circuits, connections, events, leases, logins, token_requests
+from connections.actions import circuits, connections, events, leases, logins, pauses, token_requests
 from connections.actions.errors import CODES, GrantError, as_json, from_json, problem
 from connections.applications import Failure
 from connections.models import Actor, Circuit, Connection, Grant, OAuthClient
@@ -101,6 +101,7 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
         flight, is_mine = leases.board(connection.pk)
         if is_mine:
             return _fly(flight, connection, by=by, stale=stale, insist=insist, give_up=give_up)
+        pauses.let_go()
         if not flight.landed.wait(give_up - time.monotonic()):
             raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
         outcome = flight.outcome
@@ -147,7 +148,7 @@ def _await_other(grant: Grant, give_up: float) -> None:
     while True:
         if time.monotonic() > give_up:
             raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
-        time.sleep(random.uniform(*LOOK))  # noqa: S311  no secret in it
+        pauses.sleep(random.uniform(*LOOK))  # noqa: S311  no secret in it
         looked = Grant.objects.filter(pk=grant.pk).values_list("generation", "is_refused", "retry_at", "lease_owner")
         now = looked.first()
         if now is None or now[:3] != before or not now[3] or leases.has_ended(grant):

@@ -8,7 +8,7 @@ import time
 
 from django.db import transaction
 
-from connections.actions import connections, events, leases, token_requests
+from connections.actions import connections, events, leases, pauses, token_requests
 from connections.actions.errors import CODES, GrantError, as_json, problem
 from connections.actions.grants import WAIT, lock, token_failure
 from connections.actions.token_requests import Revocation, TokenKind
@@ -62,7 +62,7 @@ def _lease(connection: Connection, owner: str) -> Grant:
             return grant
         if time.monotonic() > give_up:
             raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
-        time.sleep(random.uniform(0.03, 0.12))  # noqa: S311  no secret in it
+        pauses.sleep(random.uniform(0.03, 0.12))  # noqa: S311  no secret in it
 
 
 def _tokens(grant: Grant) -> dict[TokenKind, str]:

@@ -24,6 +24,7 @@ from typing import Literal
 from django.db.models import Q
 from django.utils import timezone
 
+from connections.actions import pauses
 from connections.actions.errors import ActionError
 from connections.models import Connection, Slot, Turn
 
@@ -100,7 +101,7 @@ def await_turn(connection: Connection) -> None:
             )
         # Guarded: who read the same time a moment earlier has this turn.
         if Turn.objects.filter(pk=turn.pk, next_at=turn.next_at).update(next_at=mine + apart):
-            time.sleep(seconds)
+            pauses.sleep(seconds)
             return
 
 
@@ -141,7 +142,7 @@ def _wait(lane: Connection, seconds: float) -> Held:
         while time.monotonic() < give_up:
             if held := _take(lane, seconds, waited=True):
                 return held
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311  no secret in it
+            pauses.sleep(random.uniform(pause / 2, pause))  # noqa: S311  no secret in it
             pause = min(pause * 1.5, 0.4)
     finally:
         _release(lane, place.holder)

@@ -14,7 +14,7 @@ from connections.outbound.adapter import DEADLINE, MAX_BYTES, guard, session
 from connections.outbound.calls import Answer, request
 from connections.outbound.errors import OutboundError
 from connections.outbound.identity import Identity
-from connections.outbound.policy import configure, insecure_allowed
+from connections.outbound.policy import configure, insecure_allowed, on_waiting
 from connections.outbound.probes import Address, Certificate, address, tls
 from connections.outbound.urls import check_url, host_port
 
@@ -32,6 +32,7 @@ __all__ = [
     "guard",
     "host_port",
     "insecure_allowed",
+    "on_waiting",
     "request",
     "session",
     "tls",

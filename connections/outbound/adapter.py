@@ -137,6 +137,7 @@ class Guard(IPFilterAdapter):  # type: ignore[misc,unused-ignore]  # requests-ha
         """
         place = target(request.url or "")
         policy.check(place)
+        policy.before_waiting()
         # Framing and compression rarely double a body; whoever sends more wants to keep us busy.
         call = wire.Call(place, time.monotonic() + self._deadline, 2 * self._max_bytes + 256 * 1024)
         token = wire.current.set(call)
