@@ -10,8 +10,10 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from connections import sealing, tasks
-from connections.actions import grants
-from connections.models import AuthorizationAttempt, Connection, Grant
+from connections.actions import connection_tests, grants
+from connections.actions.connection_tests import Candidate
+from connections.actions.errors import GrantError
+from connections.models import Actor, AuthorizationAttempt, Connection, Grant
 from tests import factories
 from tests.unit.actions.moves import TOKEN_PATH, expire, stored
 
@@ -164,6 +166,91 @@ def test_old_attempts_are_cleared_away(authorized, alice):
     )  # fmt: skip
     assert run_due() == 0
     assert not AuthorizationAttempt.objects.exists()
+
+
+def test_what_failed_before_it_ever_had_a_token_is_tried_again(simulator, team):
+    """Client credentials whose first request met a provider that was away."""
+    connection = factories.connection(
+        team, simulator.url, grant_type="client_credentials", scope="sellingpartnerapi::notifications"
+    )
+    simulator.fault(path=TOKEN_PATH, status=503)
+    with pytest.raises(GrantError):
+        grants.current(connection, by=Actor(team))
+    assert Connection.objects.get().status == "offline"
+    Grant.objects.update(retry_at=timezone.now())
+    run_due()
+    assert Connection.objects.get().status == "online"
+
+
+def test_a_token_that_nobody_can_renew_takes_its_connection_offline_when_it_ends(authorized, simulator):
+    connection = authorized(expires_at=timezone.now() - timedelta(seconds=1), refresh_token=None)
+    run_due()
+    assert Connection.objects.get(pk=connection.pk).status == "offline"
+    assert refreshes(simulator) == 0
+    assert run_due() == 0, "that is said once"
+
+
+def test_renewals_of_what_was_authorized_together_are_spread(authorized, by):
+    waits = set()
+    for _ in range(8):
+        connection = authorized(expires_at=timezone.now())
+        grant = grants.refresh(connection, by=by)
+        ahead = grant.expires_at - grant.refresh_at
+        assert grants.AHEAD <= ahead <= 2 * grants.AHEAD
+        waits.add(ahead)
+    assert len(waits) == 8
+
+
+def test_a_token_that_comes_again_until_it_ends_is_not_asked_for_ahead_of_time(authorized, simulator, by):
+    connection = authorized(expires_at=timezone.now() + timedelta(minutes=4))
+    body = {"access_token": "Atza|old", "token_type": "bearer", "expires_in": 240}
+    simulator.fault(path=TOKEN_PATH, status=200, body=body)
+    grant = grants.refresh(connection, by=by)
+    assert grant.refresh_at == grant.expires_at
+
+
+def test_a_grant_whose_token_lasts_for_years_is_still_used_every_week(authorized, simulator, by):
+    simulator.config(access_token_ttl=300 * 86400)
+    grant = grants.refresh(authorized(), by=by)
+    assert grant.refresh_at < timezone.now() + timedelta(days=8)
+    assert grant.expires_at > timezone.now() + timedelta(days=299)
+
+
+@pytest.fixture
+def broken(simulator, team, by):
+    """A connection with a password that the API has just refused."""
+    connection = factories.connection(
+        team, simulator.url, application="http", auth_type="basic", oauth_client=None, ping_path="/vendor/orders/v1/x",
+        auth_fail_status="403", username="somebody", password="wrong",
+    )  # fmt: skip
+    checked(connection, by)
+    return connection
+
+
+def checked(connection, by):
+    for _ in connection_tests.run(Candidate(connection, stored=connection), by=by):
+        pass
+
+
+def test_a_connection_that_was_refused_is_tested_again_and_comes_back_by_itself(broken, simulator):
+    assert Connection.objects.get().status == "offline"
+    simulator.fault(path="/vendor/orders/v1/x", status=200, times=9)
+    Connection.objects.update(check_at=timezone.now())
+    call_command("worker", once=True)
+    after = Connection.objects.get()
+    assert (after.status, after.check_at, after.check_failures) == ("online", None, 0)
+
+
+def test_it_is_tested_less_often_the_longer_it_fails(broken, simulator):
+    waits = []
+    for _ in range(9):
+        now = timezone.now()
+        Connection.objects.update(check_at=now)
+        call_command("worker", once=True)
+        waits.append(Connection.objects.get().check_at - now)
+    assert waits[0] < waits[2] < waits[4]
+    assert timedelta(hours=5) < waits[-1] < timedelta(hours=7)
+    assert Connection.objects.get().status == "offline"
 
 
 def test_nothing_is_due_in_an_empty_database(db):
