@@ -33,18 +33,10 @@ class Gatehouse:
     """One installation in `folder`: gunicorn with its settings, and a database file of its own.
 
     `static` may be shared by several: the files that collectstatic wrote. `environment` changes what the processes are
-    told, for instance DATABASE_URL or WEB_CONCURRENCY; `application` is what gunicorn serves.
+    told, for instance DATABASE_URL or WEB_CONCURRENCY.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        static: Path,
-        simulator_url: str,
-        application: str = "connections.wsgi",
-        **environment: str,
-    ) -> None:
+    def __init__(self, folder: Path, *, static: Path, simulator_url: str, **environment: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.database = folder / "gatehouse.sqlite3"
@@ -61,14 +53,13 @@ class Gatehouse:
             "MIGRATE_ON_START": "1",
             "PYTHONUNBUFFERED": "1",
         } | environment
-        self.application = application
         self.log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  open until stop()
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         if not Path(self.environment["STATIC_ROOT"]).exists():
             self.manage("collectstatic", "--noinput")
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:connections.serving", self.application]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:connections.serving", "connections.wsgi"]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=subprocess.STDOUT
         )
