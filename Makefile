@@ -10,7 +10,7 @@ export PUBLIC_URL ?= http://127.0.0.1:$(PORT)
 export SIMULATOR_URL ?= http://127.0.0.1:$(SIMULATOR_PORT)
 export PORT SIMULATOR_PORT BIN
 
-.PHONY: help run test lint format lock clean
+.PHONY: help run test bench lint format lock clean
 .DEFAULT_GOAL := help
 
 help:  ## this list
@@ -26,6 +26,9 @@ test: .venv/test.stamp  ## lint, types, import rules and every test, on SQLite a
 
 lint: .venv/test.stamp  ## the part of make test that takes seconds
 	@$(BIN)/python -m tests.everything --lint
+
+bench: .venv/test.stamp  ## what is promised in numbers, each beside its floor; minutes (ONLY="token_read pane" for some of it)
+	@$(BIN)/python -m tests.bench $(if $(ONLY),--only $(ONLY))
 
 format: .venv/test.stamp  ## put the code in order
 	$(BIN)/ruff check --fix .

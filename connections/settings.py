@@ -33,6 +33,9 @@ SIMULATOR_URL = env.str("SIMULATOR_URL", default="").strip().rstrip("/")
 PRIVATE_HOSTS_ALLOWED = [
     host.strip() for host in env.str("PRIVATE_HOSTS_ALLOWED", default="").split(",") if host.strip()
 ]
+METRICS_TOKEN = env.str(
+    "METRICS_TOKEN", default=""
+).strip()  # what /metrics is asked with; without it: from nearby only
 DEBUG = env.bool("DEBUG", default=False)
 
 public = urlsplit(PUBLIC_URL)

@@ -11,6 +11,7 @@ from connections.views import (
     copies,
     guides,
     health,
+    metrics,
     recordings,
     revocations,
     setup,
@@ -66,6 +67,7 @@ urlpatterns = [
     path("clients/<uuid:id>/delete/", clients.client_delete, name="client_delete"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
 
 handler400 = "connections.views.errors.bad_request"

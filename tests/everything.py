@@ -37,7 +37,15 @@ ENVIRONMENT = {
     "DATABASE_URL": "sqlite://:memory:",
 }
 # What somebody's own environment says of these must not change the outcome.
-SETTINGS = {*ENVIRONMENT, "SIMULATOR_URL", "PRIVATE_HOSTS_ALLOWED", "EMAIL_URL", "DEBUG", "STATIC_ROOT"}
+SETTINGS = {
+    *ENVIRONMENT,
+    "SIMULATOR_URL",
+    "PRIVATE_HOSTS_ALLOWED",
+    "EMAIL_URL",
+    "METRICS_TOKEN",
+    "DEBUG",
+    "STATIC_ROOT",
+}
 
 
 @dataclass

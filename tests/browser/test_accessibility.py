@@ -11,8 +11,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Complaints, open_pane, save_and_authorize, sign_in
-from tests.browser.server import Gatehouse
 from tests.conftest import Simulator
+from tests.server import Gatehouse
 
 pytestmark = pytest.mark.usefixtures("amazon")
 LOOKS = [("light", 360), ("dark", 1600)]

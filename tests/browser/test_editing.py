@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.browser.conftest import Complaints, open_pane, save_and_authorize, sign_in
-from tests.browser.server import Gatehouse
 from tests.conftest import Simulator
+from tests.server import Gatehouse
 
 pytestmark = pytest.mark.usefixtures("amazon")
 CALL = "/vendor/orders/v1/purchaseOrders"

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from playwright.sync_api import BrowserContext, Locator, Page, Response, expect
 
 from tests.browser.conftest import fill_client, save_and_authorize
-from tests.browser.server import PASSWORD, Gatehouse
 from tests.conftest import Simulator
+from tests.server import PASSWORD, Gatehouse
 
 EMAIL = "first@example.com"
 SECRET = "amzn1.oa2-cs.v1.sentinel-that-no-page-may-hold"

@@ -36,6 +36,7 @@ OPEN = {
     "setup": "the first start: there is nobody yet; the link is signed",
     "healthz": "says that the process runs, no more",
     "readyz": "says that database and keys work, no more",
+    "metrics": "for who has METRICS_TOKEN; without one, for direct callers from a private address; names nobody",
     "oauth_callback": "a provider sends the browser here; the attempt is bound to user and session and is judged in the view",
     "account_login": "signing in",
     "account_logout": "signing out",

@@ -25,7 +25,7 @@ from connections.actions import calls, slots
 from connections.actions.slots import CallError
 from connections.models import Actor, Connection, Slot, Team, Turn
 from tests import factories
-from tests.conftest import ROOT
+from tests.server import ROOT
 from tests.unit.actions import api
 
 HOLDER = """

@@ -1,4 +1,4 @@
-"""Gatehouse as people run it: gunicorn with two workers, a database file of its own, and the Amazon simulator beside it."""
+"""Gatehouse as people run it, and the Amazon simulator beside it: real processes on this machine, for browser tests and benchmark."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery"
 
 
@@ -27,9 +30,13 @@ def free_port() -> int:
 
 
 class Gatehouse:
-    """One installation in `folder`. `static` may be shared by several: the files that collectstatic wrote."""
+    """One installation in `folder`: gunicorn with its settings, and a database file of its own.
 
-    def __init__(self, folder: Path, *, static: Path, simulator_url: str) -> None:
+    `static` may be shared by several: the files that collectstatic wrote. `environment` changes what the processes are
+    told, for instance DATABASE_URL or WEB_CONCURRENCY.
+    """
+
+    def __init__(self, folder: Path, *, static: Path, simulator_url: str, **environment: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.database = folder / "gatehouse.sqlite3"
@@ -45,7 +52,7 @@ class Gatehouse:
             "BIND": f"127.0.0.1:{port}",
             "MIGRATE_ON_START": "1",
             "PYTHONUNBUFFERED": "1",
-        }
+        } | environment
         self.log = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  open until stop()
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -104,3 +111,61 @@ class Gatehouse:
                 return database.execute(statement, values).fetchall()
         finally:
             database.close()
+
+
+class Simulator:
+    """The Amazon simulator as a process of its own, driven through its control routes."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.host = url.removeprefix("http://")
+
+    def post(self, path: str, /, **body: Any) -> Any:
+        answer = requests.post(self.url + path, json=body, timeout=10)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def reset(self) -> None:
+        self.post("/_control/reset")
+
+    def fault(self, **fault: Any) -> None:
+        self.post("/_control/faults", **fault)
+
+    def config(self, **values: Any) -> None:
+        self.post("/_control/config", **values)
+
+    def calls(self, path: str = "", grant_type: str = "") -> list[dict[str, Any]]:
+        calls = requests.get(self.url + "/_control/calls", timeout=10).json()
+        return [
+            call
+            for call in calls
+            if call["path"].startswith(path) and (not grant_type or call["grant_type"] == grant_type)
+        ]
+
+    def refresh_token(self, account: str = "") -> str:
+        """A refresh token as Amazon's console shows it (self-authorization)."""
+        body = {"account": account} if account else {}
+        return str(self.post("/_control/grants", **body)["refresh_token"])
+
+    def consent(self, url: str, *, account: str = "", decision: str = "confirm") -> str:
+        """Press Confirm on the consent page; returns where the browser is sent."""
+        form = {"decision": decision} | ({"account": account} if account else {})
+        answer = requests.post(url, data=form, allow_redirects=False, timeout=10)
+        return answer.headers.get("Location", "")
+
+
+@contextmanager
+def running_simulator() -> Iterator[str]:
+    """The simulator as a process of its own on a free port; its URL."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "connections.simulator", "--port", "0"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        found = re.search(r"http://\S+", process.stdout.readline())
+        assert found, "the simulator did not start"
+        yield found[0].rstrip("/")
+    finally:
+        process.terminate()
+        process.wait(10)
+        process.stdout.close()
