@@ -7,7 +7,6 @@ import queue
 import threading
 from collections.abc import Callable, Iterable
 from typing import TypeVar
-from uuid import UUID
 
 from django.db import connections as databases
 from django_tasks import task
@@ -86,25 +85,18 @@ def _in_threads(do: Callable[[T], None], todo: Iterable[T]) -> None:
         thread.join()
 
 
-def _refresh(due: tuple[UUID, int]) -> None:
+def _refresh(due: tuple[Connection, int]) -> None:
     """One grant, with the authority of the system: nobody needs to be signed in for it.
 
-    `due` names a connection and the generation that was due: where another worker or a caller has replaced it since, there is
-    nothing to do.
+    `due` has the generation that was due: where another worker or a caller has replaced it since, there is nothing to do.
     """
-    connection_id, generation = due
+    connection, generation = due
     try:
-        # No more of it: who refreshes reads it anyway, under the lease.
-        few = Connection.objects.select_related("team").only(
-            "auth_type", "grant_type", "token_refresh_url", "team__name"
-        )
-        connection = few.filter(pk=connection_id).first()
-        if connection is not None:
-            grants.refresh(connection, by=Actor(connection.team), stale=generation)
+        grants.refresh(connection, by=Actor(connection.team), stale=generation)
     except GrantError as error:
-        log.warning("connection %s was not refreshed: %s (%s)", connection_id, error.code, error.failure.error)
+        log.warning("connection %s was not refreshed: %s (%s)", connection.pk, error.code, error.failure.error)
     except Exception as error:  # one row that breaks must not stop the others; the text may quote what it broke on
-        log.error("connection %s was not refreshed: %s", connection_id, type(error).__name__)
+        log.error("connection %s was not refreshed: %s", connection.pk, type(error).__name__)
 
 
 def _check(connection_id: str) -> None:

@@ -50,10 +50,14 @@ def claim(most: int) -> str:
     return name if taken else ""
 
 
-def claimed(name: str) -> list[tuple[UUID, int]]:
-    """(connection, generation) of what is still to be done of a claim."""
-    rows = Grant.objects.filter(queued_by=name, queued_until__isnull=False).order_by("refresh_at")
-    return list(rows.values_list("connection_id", "generation"))
+def claimed(name: str) -> list[tuple[Connection, int]]:
+    """What is still to be done of a claim: each connection, no more of it than its refresh begins with, and the generation that
+    was due.
+    """
+    of_claim = Connection.objects.filter(grant__queued_by=name, grant__queued_until__isnull=False)
+    few = of_claim.select_related("team").only("auth_type", "grant_type", "token_refresh_url", "team__name")
+    found = few.annotate(due=F("grant__generation")).order_by("grant__refresh_at")
+    return [(connection, connection.due) for connection in found]  # type: ignore[attr-defined]  # annotated
 
 
 def give_back(name: str) -> None:
