@@ -46,16 +46,6 @@ MAX_LIFETIME = 10 * 365 * 86400
 # Found out here, before the provider is asked. Whoever needs a token may look again at any time; only the worker waits.
 OURS = frozenset({"no_client", "secret_host", "client_secret_unreadable", "refresh_token_unreadable"})
 WORKER_WAIT = timedelta(minutes=5)
-# Columns that no token request looks at: not read for each of ten thousand refreshes.
-NOT_NEEDED = [
-    f"connection__{name}"
-    for name in (
-        "last_test", "last_test_at", "headers", "created_at", "created_by", "updated_at", "updated_by", "last_used_at",
-        "ping_method", "ping_path", "ping_body", "ping_success_path", "ping_success_values", "ping_fail_path",
-        "ping_fail_values", "ping_error_path", "rate_wait_ms", "rate_fail_status", "rate_fail_path", "rate_fail_values",
-        "retry_header", "auth_fail_status", "auth_fail_path", "auth_fail_values", "concurrency",
-    )
-]  # fmt: skip
 
 
 def endpoint(connection: Connection) -> TokenEndpoint:
@@ -87,8 +77,7 @@ def _is_young(grant: Grant) -> bool:
 
 def find(connection: Connection) -> Grant:
     """The stored grant. Raises GrantError where nobody authorized yet."""
-    found = Grant.objects.select_related("connection__oauth_client").filter(connection_id=connection.pk)
-    for grant in found.defer(*NOT_NEEDED):
+    for grant in Grant.objects.to_refresh().filter(connection_id=connection.pk):
         return grant
     is_unattended = connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS
     if is_unattended or logins.logs_in(connection):
