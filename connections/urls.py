@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from connections.views import (
+    api_keys,
     authorizations,
     clients,
     connection_tests,
@@ -64,6 +65,9 @@ urlpatterns = [
     path("clients/new/", clients.client_create, name="client_create"),
     path("clients/<uuid:id>/", clients.client_edit, name="client_edit"),
     path("clients/<uuid:id>/delete/", clients.client_delete, name="client_delete"),
+    path("team/api-keys/", api_keys.api_keys, name="api_keys"),
+    path("team/api-keys/new/", api_keys.api_key_create, name="api_key_create"),
+    path("team/api-keys/<uuid:id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]
