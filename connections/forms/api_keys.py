@@ -70,7 +70,7 @@ class ApiKeyForm(forms.Form):
         label="Requests a minute",
         min_value=1,
         max_value=1_000_000,
-        help_text=f"At most. {RATE_LIMIT:,} is more than one machine answers: who meets it runs wild.",
+        help_text=f"{RATE_LIMIT:,} is more than one machine answers. A lower number stops an integration that runs wild.",
     )
     id = IdField()
 
