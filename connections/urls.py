@@ -12,10 +12,12 @@ from connections.views import (
     copies,
     guides,
     health,
+    histories,
     recordings,
     revocations,
     setup,
     transfers,
+    use,
 )
 
 urlpatterns = [
@@ -51,6 +53,8 @@ urlpatterns = [
         "connections/<uuid:id>/authorize/confirm/", authorizations.authorization_confirm, name="authorization_confirm"
     ),
     path("connections/<uuid:id>/authorize/cancel/", authorizations.authorization_cancel, name="authorization_cancel"),
+    path("connections/<uuid:id>/use/", use.connection_use, name="connection_use"),
+    path("connections/<uuid:id>/history/", histories.connection_history, name="connection_history"),
     path("connections/<uuid:id>/used-by/", copies.connection_used_by, name="connection_used_by"),
     path("connections/<uuid:id>/clone/", copies.connection_clone, name="connection_clone"),
     path("connections/<uuid:id>/replace/", copies.connection_replace, name="connection_replace"),

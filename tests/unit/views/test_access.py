@@ -35,6 +35,8 @@ ADDRESSES: list[tuple[str, str, bool | None, bool | None]] = [
     ("connection_revoke", "connection", False, False),
     ("connection_debug", "connection", False, False),
     ("connection_debug_download", "connection", False, None),
+    ("connection_use", "connection", True, None),
+    ("connection_history", "connection", True, None),
     ("connection_used_by", "connection", True, None),
     ("connection_clone", "connection", False, False),
     ("connection_replace", "connection", False, False),

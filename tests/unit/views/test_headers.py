@@ -16,6 +16,7 @@ from tests.conftest import Simulator
 from tests.unit.views.pages import Page
 
 PAGES = ["/connections/", "/connections/new/", "/connections/new/http/", "pane", "pane/authorize/", "pane/delete/",
+         "pane/use/", "pane/history/",
          "/clients/", "/clients/new/", "client", "client/delete/", "/team/api-keys/", "/oauth/callback/", "/oauth/login/", "/nowhere/",
          "/accounts/login/", "/accounts/password/reset/", "/healthz", "/readyz", "/setup/x/"]  # fmt: skip
 
