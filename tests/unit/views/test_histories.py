@@ -108,7 +108,6 @@ def test_it_tells_newest_first_and_who(as_bob: Client, as_mona: Client, by: Acto
             "Tokens deleted here",
             "Became a draft",
             f"Went offline. {explained.title}",
-            "Gatehouse",
             "Recording of calls started, for 15 minutes",
         ]
         places = [words.index(text) for text in told]
