@@ -18,6 +18,7 @@ from urllib.parse import urlencode, urlsplit
 
 import requests
 from requests.auth import AuthBase
+from requests.structures import CaseInsensitiveDict
 from urllib3.util.wait import wait_for_read
 
 from connections.outbound import wire
@@ -121,6 +122,14 @@ class Stream:
         self.ms = round((time.monotonic() - call.started) * 1000)
         self.host = str(call.place)
         self.is_over = False  # nothing more comes over the network
+
+    @property
+    def by_name(self) -> Mapping[str, str]:
+        """The headers with names compared without case, several of one name joined as RFC 9110 §5.3 allows."""
+        found: CaseInsensitiveDict[str] = CaseInsensitiveDict()
+        for name, value in self.headers:
+            found[name] = f"{found[name]}, {value}" if name in found else value
+        return found
 
     def __iter__(self) -> Iterator[bytes]:
         return self
