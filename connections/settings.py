@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "connections.api.front.ApiFirst",  # answers what is below /api/: nothing that follows runs there
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "connections.views.errors.PlainErrors",
@@ -218,6 +219,7 @@ LOGGING = {
 }
 
 SETUP_LINK_SECONDS = 7 * 24 * 3600
+USAGE_FLUSH_SECONDS = 5  # how far behind the counts of token reads may be
 ATTEMPT_SECONDS = 600  # how long an authorization may take; Amazon's own limit
 # How long a process that refreshes a token is waited for when nothing is heard of it; it says so every third of that.
 LEASE_SECONDS = env.int("REFRESH_LEASE_SECONDS", default=30)
