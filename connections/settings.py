@@ -100,7 +100,7 @@ TEMPLATES = [
         },
     }
 ]
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
+FORM_RENDERER = "connections.forms.renderer.Renderer"
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/var/gatehouse.sqlite3")}
 # A connection per request costs nine tenths of the speed on PostgreSQL; each thread keeps its own.

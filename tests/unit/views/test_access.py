@@ -48,7 +48,7 @@ ADDRESSES: list[tuple[str, str, bool | None, bool | None]] = [
     ("client_edit", "client", False, False),
     ("client_delete", "client", False, False),
 ]
-OPEN = {"setup", "healthz", "readyz", "oauth_callback"}  # reachable without signing in
+OPEN = {"setup", "healthz", "readyz", "metrics", "oauth_callback"}  # reachable without signing in
 WITH_CONNECTION = [row for row in ADDRESSES if row[1] in ("connection", "client")]
 NAMES = [row[0] for row in ADDRESSES]
 
