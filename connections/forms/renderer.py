@@ -12,7 +12,7 @@ from typing import Any
 
 from django.forms.renderers import TemplatesSetting
 from django.utils.html import conditional_escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import mark_safe
 
 Widget = dict[str, Any]  # what Widget.get_context puts under "widget"
 INPUTS = ("text", "password", "hidden", "number", "url", "email", "checkbox", "radio", "file", "input")
@@ -23,7 +23,7 @@ FIELD = {"beside": "", "below": "", "hint": ""}
 class Renderer(TemplatesSetting):
     """FORM_RENDERER."""
 
-    def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> SafeString:
+    def render(self, template_name: str, context: dict[str, Any], request: Any = None) -> str:
         draw = DRAWN.get(template_name)
         if draw is None:
             if template_name == self.field_template_name:
