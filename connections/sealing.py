@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -173,6 +174,13 @@ class Sealed(str):
         return keyring().open(self.token, self._context())
 
     reveal.alters_data = True  # type: ignore[attr-defined]  # Django: no template may call it
+
+    def is_text(self, text: str) -> bool:
+        """Whether it holds this text. False where it cannot be opened."""
+        try:
+            return hmac.compare_digest(self.reveal().encode(), text.encode(errors="surrogatepass"))
+        except SealError:
+            return False
 
     @property
     def readable(self) -> bool:

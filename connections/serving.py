@@ -25,12 +25,12 @@ def on_starting(server: Any) -> None:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
+        _let_go()
 
 
 def when_ready(server: Any) -> None:
     """Says where it answers and, while nobody has set it up, the setup link."""
     from django.conf import settings
-    from django.db import connections as databases
 
     from connections import sealing
     from connections.actions import teams
@@ -45,4 +45,14 @@ def when_ready(server: Any) -> None:
             "They cannot be opened; put the old keys back, after the first one.",
             flush=True,
         )
-    databases.close_all()  # no connection is shared with the workers that are forked now
+    _let_go()
+
+
+def _let_go() -> None:
+    """No connection, and no pool of them, is shared with the workers that are forked next."""
+    from django.db import connection as database
+    from django.db import connections as databases
+
+    databases.close_all()
+    if database.vendor == "postgresql":
+        database.close_pool()  # type: ignore[attr-defined]

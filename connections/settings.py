@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "connections.api.front.ApiFirst",  # answers what is below /api/: nothing that follows runs there
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "connections.views.errors.PlainErrors",
@@ -103,10 +104,16 @@ TEMPLATES = [
 FORM_RENDERER = "connections.forms.renderer.Renderer"
 
 DATABASES = {"default": env.db_url("DATABASE_URL", default=f"sqlite:///{BASE_DIR}/var/gatehouse.sqlite3")}
-# A connection per request costs nine tenths of the speed on PostgreSQL; each thread keeps its own.
-DATABASES["default"]["CONN_MAX_AGE"] = None
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
+    # A connection per request costs nine tenths of the speed. One per thread costs none, but a few processes would hold as many
+    # as a server allows; so the threads of a process share these. Who waits for an answer gives its own back (actions/pauses.py).
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
+    DATABASES["default"]["OPTIONS"] = DATABASES["default"].get("OPTIONS", {}) | {
+        "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL", default=8), "timeout": 30, "max_idle": 60}
+    }
+else:
+    DATABASES["default"]["CONN_MAX_AGE"] = None  # each thread keeps its file open
     DATABASES["default"]["OPTIONS"] = {
         # A transaction that will write takes the write lock at once and waits for it, instead of failing half-way.
         "transaction_mode": "IMMEDIATE",
@@ -212,4 +219,7 @@ LOGGING = {
 }
 
 SETUP_LINK_SECONDS = 7 * 24 * 3600
+USAGE_FLUSH_SECONDS = 5  # how far behind the counts of token reads may be
 ATTEMPT_SECONDS = 600  # how long an authorization may take; Amazon's own limit
+# How long a process that refreshes a token is waited for when nothing is heard of it; it says so every third of that.
+LEASE_SECONDS = env.int("REFRESH_LEASE_SECONDS", default=30)

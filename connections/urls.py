@@ -4,6 +4,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from connections.views import (
+    api_keys,
     authorizations,
     clients,
     connection_tests,
@@ -11,14 +12,17 @@ from connections.views import (
     copies,
     guides,
     health,
+    histories,
     metrics,
     recordings,
     revocations,
     setup,
     transfers,
+    use,
 )
 
 urlpatterns = [
+    path("api/", include("connections.api.urls")),  # first: it is asked for most
     path("", RedirectView.as_view(pattern_name="connections", query_string=False), name="home"),
     path("setup/<str:token>/", setup.setup, name="setup"),
     path("accounts/", include("allauth.urls")),
@@ -51,6 +55,8 @@ urlpatterns = [
         "connections/<uuid:id>/authorize/confirm/", authorizations.authorization_confirm, name="authorization_confirm"
     ),
     path("connections/<uuid:id>/authorize/cancel/", authorizations.authorization_cancel, name="authorization_cancel"),
+    path("connections/<uuid:id>/use/", use.connection_use, name="connection_use"),
+    path("connections/<uuid:id>/history/", histories.connection_history, name="connection_history"),
     path("connections/<uuid:id>/used-by/", copies.connection_used_by, name="connection_used_by"),
     path("connections/<uuid:id>/clone/", copies.connection_clone, name="connection_clone"),
     path("connections/<uuid:id>/replace/", copies.connection_replace, name="connection_replace"),
@@ -65,6 +71,9 @@ urlpatterns = [
     path("clients/new/", clients.client_create, name="client_create"),
     path("clients/<uuid:id>/", clients.client_edit, name="client_edit"),
     path("clients/<uuid:id>/delete/", clients.client_delete, name="client_delete"),
+    path("team/api-keys/", api_keys.api_keys, name="api_keys"),
+    path("team/api-keys/new/", api_keys.api_key_create, name="api_key_create"),
+    path("team/api-keys/<uuid:id>/revoke/", api_keys.api_key_revoke, name="api_key_revoke"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),

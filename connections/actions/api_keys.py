@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -28,6 +29,7 @@ def create(
     by: Actor,
     name: str,
     scopes: Iterable[str],
+    id: uuid.UUID | None = None,
     connections: Iterable[Connection] | None = None,
     expires_at: datetime | None = None,
     rate_limit: int = RATE_LIMIT,
@@ -49,7 +51,7 @@ def create(
     prefix = secrets.token_hex(PREFIX_BYTES)
     text = f"{PREFIX}{prefix}_{secrets.token_urlsafe(SECRET_BYTES)}"
     key = ApiKey.objects.create(
-        team=by.team, name=name, prefix=prefix, secret_hash=digest(text), scopes=wanted,
+        id=id or uuid.uuid4(), team=by.team, name=name, prefix=prefix, secret_hash=digest(text), scopes=wanted,
         is_limited=connections is not None, expires_at=expires_at, rate_limit=rate_limit, created_by=by.user,
     )  # fmt: skip
     key.connections.set(chosen)

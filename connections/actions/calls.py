@@ -1,8 +1,8 @@
-"""Calls through a connection: the one way any is made. Every setting of the pane that shapes a call is obeyed here.
+"""Calls through a connection. Every setting of the pane that shapes a call is obeyed here.
 
 Built (outgoing), signed (schemes), let through in turn (slots), sent, judged (verdicts), recorded while debugging (recordings). An
 answer that says "not authorized" is repeated once with a new token; one that says "slow down" up to twice, after a wait. Nothing
-was done in either case, so any method may be repeated.
+was done in either case, so any method may be repeated. What an integration sends goes the same way bit by bit: `proxying`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 from django.utils import timezone
 
 from connections import outbound
-from connections.actions import grants, logins, recordings, schemes, slots, verdicts
+from connections.actions import grants, logins, pauses, recordings, schemes, slots, verdicts
 from connections.actions.outgoing import Outgoing, Request, build, identity, target, test_request
 from connections.actions.slots import CallError
 from connections.models import Actor, Connection
@@ -77,7 +77,7 @@ def perform(
             wait = verdicts.retry_after(connection, answer)
             pause = BACK_OFF[min(slowed, 1)] * random.uniform(0.8, 1.2) if wait is None else wait  # noqa: S311  jitter
             if slowed < REPEATS and waited + pause <= WAIT:
-                time.sleep(pause)
+                pauses.sleep(pause)
                 waited, slowed, repeats = waited + pause, slowed + 1, repeats + 1
                 continue
             wait = max(pause, 1)
@@ -123,31 +123,54 @@ class Credential:
         return schemes.renew(self.connection, by=self.by, used=self.used)
 
 
-def _send(
-    connection: Connection, request: Request, credential: Credential, *, record: bool, redirects: Redirects
-) -> outbound.Answer:
-    """Once over the wire, signed anew, in a slot and at its turn."""
+@dataclass(frozen=True)
+class Ready:
+    """A request that may go out now: signed, in a slot and at its turn. Whoever has it ends the lease."""
+
+    outgoing: Outgoing
+    token: Sealed | None
+    lease: slots.Lease
+
+
+def ready(connection: Connection, request: Request, credential: Credential, *, seconds: float) -> Ready:
+    """Build, sign, and wait for a slot, which is held for `seconds` at first, and for the turn. Raises as `perform`."""
     going = build(connection, request)
     token = credential.put_on(going)  # a login, where one is needed, takes no slot
     signed_at = time.monotonic()
-    # Digest asks twice, each time with a deadline of its own.
-    deadline = outbound.DEADLINE / (2 if going.auth else 1)
-    longest = outbound.DEADLINE + MARGIN + (slots.TURN_SECONDS if connection.rate_wait_ms else 0)
-    with slots.hold(connection, seconds=longest):
+    lease = slots.Lease(connection, seconds=seconds)
+    try:
         slots.await_turn(connection)
         if time.monotonic() - signed_at > STALE:
             going = build(connection, request)
             token = credential.put_on(going)
-        error: OutboundError | None = None
-        try:
-            answer = outbound.request(
-                going.method, going.url, headers=going.headers, params=going.params or None, data=going.body or None,
-                auth=going.auth, client=going.identity, max_bytes=MAX_ANSWER, deadline=deadline, redirects=redirects,
-            )  # fmt: skip
-        except OutboundError as caught:
-            error = caught
+    except BaseException:
+        lease.end()
+        raise
+    return Ready(going, token, lease)
+
+
+def _send(
+    connection: Connection, request: Request, credential: Credential, *, record: bool, redirects: Redirects
+) -> outbound.Answer:
+    """Once over the wire, signed anew, in a slot and at its turn."""
+    longest = outbound.DEADLINE + MARGIN + (slots.TURN_SECONDS if connection.rate_wait_ms else 0)
+    call = ready(connection, request, credential, seconds=longest)
+    going = call.outgoing
+    assert not isinstance(going.body, outbound.Upload), "those go through the proxy"
+    # Digest asks twice, each time with a deadline of its own.
+    deadline = outbound.DEADLINE / (2 if going.auth else 1)
+    error: OutboundError | None = None
+    try:
+        answer = outbound.request(
+            going.method, going.url, headers=going.headers, params=going.params or None, data=going.body or None,
+            auth=going.auth, client=going.identity, max_bytes=MAX_ANSWER, deadline=deadline, redirects=redirects,
+        )  # fmt: skip
+    except OutboundError as caught:
+        error = caught
+    finally:
+        call.lease.end()
     if record and not connection._state.adding:
-        recordings.call(connection, going, error or answer, token=token)
+        recordings.call(connection, going, error or answer, token=call.token)
     if error:
         raise error
     return answer

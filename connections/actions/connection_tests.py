@@ -17,7 +17,17 @@ from urllib.parse import quote
 from django.utils import timezone
 
 from connections import outbound
-from connections.actions import calls, clients, connections, events, grants, recordings, token_requests, verdicts
+from connections.actions import (
+    calls,
+    clients,
+    connections,
+    events,
+    grants,
+    recordings,
+    schedules,
+    token_requests,
+    verdicts,
+)
 from connections.actions.errors import GrantError, SecretHostError, as_json, from_json, problem
 from connections.applications import Explanation, Failure
 from connections.models import Actor, Connection, Grant
@@ -325,3 +335,4 @@ def _mark(candidate: Candidate, status: Status, failure: Failure | None, *, by: 
     connection = candidate.connection
     if candidate.stored is connection and connection.auth_type != AuthType.OAUTH2:
         connections.set_status(connection, status, as_json(failure) if failure else None, by=by)
+        schedules.watch(connection, status)

@@ -70,6 +70,15 @@ Code = Literal[
 ]
 
 
+# By the kind of an OAuthError.
+CODES: dict[str, Code] = {
+    "reauthorize": "reauthorization_required",
+    "client": "client_rejected",
+    "misconfigured": "misconfigured",
+    "transient": "provider_unavailable",
+}
+
+
 class GrantError(ActionError):
     """No token could be had. `code` is the API's word for it (design §5); `failure` is what the provider said."""
 

@@ -1,7 +1,8 @@
 """Grants: get, store, refresh and drop the tokens of a connection. Nothing else writes them.
 
-One refresh at a time per connection, on any number of processes and machines: a lease in the grant's row with an owner and a
-deadline, taken and written by guarded updates on the generation. No transaction or row lock is held while a provider answers.
+One refresh at a time per connection, on any number of processes and machines: under a lease (leases.py), written by a guarded
+update on the generation it started from. No transaction or row lock is held while a provider answers. Where many connections of
+one client fail together, one of them asks for all (circuits.py).
 """
 
 from __future__ import annotations
@@ -10,19 +11,18 @@ import random
 import secrets
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from connections.actions import connections, events, logins, token_requests
-from connections.actions.errors import Code, GrantError, as_json, from_json, problem
-from connections.actions.token_requests import Revocation, TokenKind
+from connections.actions import circuits, connections, events, leases, logins, pauses, token_requests
+from connections.actions.errors import CODES, GrantError, as_json, from_json, problem
 from connections.applications import Failure
-from connections.models import Actor, Connection, Grant, OAuthClient
+from connections.models import Actor, Circuit, Connection, Grant, OAuthClient
 from connections.models.choices import AuthType, GrantType, Status
 from connections.oauth.endpoint import TokenEndpoint
 from connections.oauth.errors import OAuthError
@@ -30,27 +30,22 @@ from connections.oauth.tokens import Tokens
 from connections.sealing import Sealed, SealError
 
 MIN_VALID = 60  # seconds an access token must still be good to be handed out
-LEASE = timedelta(seconds=60)  # longer than any answer may take (outbound's deadline)
-REVOKE_LEASE = 2 * LEASE  # two answers, one for each token
 WAIT = 45  # seconds a caller waits for another's refresh
+LOOK = (0.02, 0.06)  # seconds between two looks at the refresh of another process
 BACK_OFF = {
     "transient": (5, 1800),
     "client": (6 * 3600, 6 * 3600),
     "misconfigured": (6 * 3600, 6 * 3600),
 }  # first, longest
+LONG_GONE = (timedelta(days=1), 4 * 3600)  # who fails for that long is asked less often: seconds
 YOUNG = timedelta(seconds=30)
-AHEAD = timedelta(minutes=5)  # a token is renewed this long before it ends, so that nobody waits for it
+AHEAD = timedelta(minutes=5)  # a token is renewed this long before it ends or earlier, so that nobody waits for it
+# A grant is used at least this often, since providers forget those that nobody uses (30, 60 or 90 days are common).
+KEEP_ALIVE = timedelta(days=7)
 MAX_LIFETIME = 10 * 365 * 86400
 # Found out here, before the provider is asked. Whoever needs a token may look again at any time; only the worker waits.
 OURS = frozenset({"no_client", "secret_host", "client_secret_unreadable", "refresh_token_unreadable"})
 WORKER_WAIT = timedelta(minutes=5)
-
-CODES: dict[str, Code] = {
-    "reauthorize": "reauthorization_required",
-    "client": "client_rejected",
-    "misconfigured": "misconfigured",
-    "transient": "provider_unavailable",
-}
 
 
 def endpoint(connection: Connection) -> TokenEndpoint:
@@ -82,8 +77,7 @@ def _is_young(grant: Grant) -> bool:
 
 def find(connection: Connection) -> Grant:
     """The stored grant. Raises GrantError where nobody authorized yet."""
-    grant = Grant.objects.select_related("connection__oauth_client").filter(connection=connection).first()
-    if grant is not None:
+    for grant in Grant.objects.to_refresh().filter(connection_id=connection.pk):
         return grant
     is_unattended = connection.auth_type == AuthType.OAUTH2 and connection.grant_type == GrantType.CLIENT_CREDENTIALS
     if is_unattended or logins.logs_in(connection):
@@ -102,24 +96,62 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
     the provider although it failed a moment ago (a person pressed a button). Raises GrantError.
     """
     give_up = time.monotonic() + WAIT
-    owner = secrets.token_hex(16)
     while True:
-        grant = find(connection)
-        if stale is None:
-            stale = grant.generation
-        if grant.generation != stale:
-            return _filled(grant)
-        _respect_failures(grant, insist=insist)
-        if _take_lease(grant, owner):
-            break
-        insist = False  # whoever holds the lease is asking right now
+        flight, is_mine = leases.board(connection.pk)
+        if is_mine:
+            return _fly(flight, connection, by=by, stale=stale, insist=insist, give_up=give_up)
+        pauses.let_go()
+        if not flight.landed.wait(give_up - time.monotonic()):
+            raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
+        outcome = flight.outcome
+        if isinstance(outcome, Grant) and outcome.generation != stale:
+            return _filled(outcome)
+        if isinstance(outcome, GrantError) and (flight.has_asked or not insist):
+            raise GrantError(outcome.code, outcome.failure, retry_after=outcome.retry_after)
+
+
+def _fly(
+    flight: leases.Flight, connection: Connection, *, by: Actor, stale: int | None, insist: bool, give_up: float
+) -> Grant:
+    """Refresh, for this thread and for those of the process that wait for it."""
+    owner = secrets.token_hex(16)
+    try:
+        while True:
+            grant = find(connection)
+            if stale is None:
+                stale = grant.generation
+            if grant.generation != stale:
+                flight.outcome = grant
+                return _filled(grant)
+            circuit = _may_ask(grant, by=by, insist=insist)
+            if leases.take(grant, owner):
+                break
+            insist = False  # whoever holds the lease is asking right now
+            _await_other(grant, give_up)
+        flight.has_asked = True
+        with leases.kept(grant, owner):
+            flight.outcome = grant = _fetch(grant, by=by)
+        if circuit is not None:
+            circuits.close(circuit)
+        return grant
+    except GrantError as error:
+        flight.outcome = error
+        raise
+    finally:
+        leases.land(connection.pk, flight)
+
+
+def _await_other(grant: Grant, give_up: float) -> None:
+    """Until the process that holds the lease is done with it, or dead. Raises GrantError where that takes too long."""
+    before = (grant.generation, grant.is_refused, grant.retry_at)
+    while True:
         if time.monotonic() > give_up:
             raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
-        time.sleep(random.uniform(0.03, 0.12))  # noqa: S311  no secret in it
-    try:
-        return _fetch(grant, by=by)
-    finally:
-        Grant.objects.filter(pk=grant.pk, lease_owner=owner).update(lease_owner="", lease_expires_at=None)
+        pauses.sleep(random.uniform(*LOOK))  # noqa: S311  no secret in it
+        looked = Grant.objects.filter(pk=grant.pk).values_list("generation", "is_refused", "retry_at", "lease_owner")
+        now = looked.first()
+        if now is None or now[:3] != before or not now[3] or leases.has_ended(grant):
+            return
 
 
 def _filled(grant: Grant) -> Grant:
@@ -129,24 +161,39 @@ def _filled(grant: Grant) -> Grant:
     return grant
 
 
-def _take_lease(grant: Grant, owner: str, lease: timedelta = LEASE) -> bool:
-    now = timezone.now()
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
-    mine = Grant.objects.filter(
-        free, pk=grant.pk, generation=grant.generation, is_refused=grant.is_refused, retry_at=grant.retry_at
-    )
-    return bool(mine.update(lease_owner=owner, lease_expires_at=now + lease))
-
-
-def _respect_failures(grant: Grant, *, insist: bool) -> None:
+def _may_ask(grant: Grant, *, by: Actor, insist: bool) -> Circuit | None:
+    """The client's circuit, if there is one. Raises GrantError where the provider is to be left alone for now."""
     stored = grant.connection.failure
     failure = from_json(stored) if stored else problem("temporarily_unavailable")
-    if grant.is_refused and not insist:
+    if insist:
+        return circuits.find(grant.connection)
+    if grant.is_refused:
         raise GrantError("reauthorization_required", failure)
     now = timezone.now()
-    if grant.retry_at and grant.retry_at > now and not insist and failure.error not in OURS:
+    try:
+        circuit = circuits.check(grant.connection)
+    except GrantError as error:
+        _defer(grant, error, now, by=by)
+        raise
+    if _is_put_off(grant, now) and failure.error not in OURS and grant.retry_at:
         kind = OAuthError(failure.error, status=failure.status).kind
         raise GrantError(CODES[kind], failure, retry_after=(grant.retry_at - now).total_seconds())
+    return circuit
+
+
+def _is_put_off(grant: Grant, now: datetime) -> bool:
+    """Whether the provider failed it a moment ago. A wait beyond all that are ever set was written while the clock was ahead."""
+    return grant.retry_at is not None and now < grant.retry_at < now + timedelta(days=2)
+
+
+def _defer(grant: Grant, error: GrantError, now: datetime, *, by: Actor) -> None:
+    """The client's circuit is open. Said of the connection, too, once its token has ended; the worker comes back to it later."""
+    if grant.retry_at is None or grant.retry_at <= now:
+        wait = (error.retry_after or 0) * random.uniform(1, 1.2)  # noqa: S311  jitter
+        same = Grant.objects.filter(pk=grant.pk, generation=grant.generation)
+        same.update(retry_at=now + timedelta(seconds=wait), failed_at=Coalesce("failed_at", now))
+    if grant.valid_for(now) <= timedelta(0) and grant.connection.status == Status.ONLINE:
+        connections.set_status(grant.connection, Status.OFFLINE, as_json(error.failure), by=by)
 
 
 def _fetch(grant: Grant, *, by: Actor) -> Grant:
@@ -162,21 +209,27 @@ def _fetch(grant: Grant, *, by: Actor) -> Grant:
         connections.set_status(connection, Status.OFFLINE, as_json(error.failure), by=by)
         raise
     with transaction.atomic():
-        _lock(connection)
+        lock(connection)
         won = Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(**fields)
         if won:
-            connections.set_status(connection, Status.ONLINE, None, by=by)
+            if (connection.status, connection.failure) != (Status.ONLINE, None):
+                connections.set_status(connection, Status.ONLINE, None, by=by)
             events.record(by=by, action="grant.refresh", about=connection, expires_at=fields["expires_at"].isoformat())
-    return _filled(find(connection))  # who lost re-reads: the grant was authorized anew, or is gone
+    if not won:
+        return _filled(find(connection))  # who lost re-reads: the grant was authorized anew, or is gone
+    for name, value in (fields | {"generation": grant.generation + 1}).items():
+        setattr(grant, name, value)
+    return grant
 
 
-def _lock(connection: Connection) -> Connection | None:
-    """The connection's row as it is now, locked; None where it is gone.
-
-    Whoever writes a grant locks its connection first, as a save of the connection does: in two orders the database would
-    throw one of them out, and with it a refresh token that the provider gives out only once.
+def lock(connection: Connection) -> None:
+    """Whoever writes a grant locks its connection's row first, as a save of the connection does: in two orders the database
+    would throw one of them out, and with it a refresh token that the provider gives out only once. What the row says of its
+    state is put into `connection`.
     """
-    return Connection.objects.select_for_update().filter(pk=connection.pk).first()
+    row = Connection.objects.select_for_update().filter(pk=connection.pk).values_list("status", "failure")
+    for connection.status, connection.failure in row:
+        pass
 
 
 def _ask(grant: Grant) -> Tokens:
@@ -201,12 +254,12 @@ def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
     """
     now = timezone.now()
     lifetime = min(tokens.expires_in, MAX_LIFETIME) if tokens.expires_in else grant.lifetime
+    ends_at = now + timedelta(seconds=lifetime)
     fields = {
         "access_token": _sealed(grant, "access_token", tokens.access_token),
         "token_type": _text(tokens.token_type, 50),
-        "expires_at": now + timedelta(seconds=lifetime),
-        # Short-lived ones in the last quarter of their life.
-        "refresh_at": now + timedelta(seconds=lifetime) - min(AHEAD, timedelta(seconds=lifetime) / 4),
+        "expires_at": ends_at,
+        "refresh_at": ends_at if _is_same(grant, tokens) else min(ends_at - _ahead(lifetime), now + KEEP_ALIVE),
         "lifetime": lifetime,
         "generation": F("generation") + 1,
         "refreshed_at": now,
@@ -216,12 +269,25 @@ def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
         "is_refused": False,
         "lease_owner": "",
         "lease_expires_at": None,
+        "queued_until": None,
     }
     if tokens.refresh_token:
         fields["refresh_token"] = _sealed(grant, "refresh_token", tokens.refresh_token)
     if tokens.scope:
         fields["scope"] = _text(tokens.scope, 2000)
     return fields
+
+
+def _ahead(lifetime: int) -> timedelta:
+    """How long before its end a token is renewed. Spread, so that what was authorized at one time is not renewed at one time;
+    short-lived ones in the last third of their life.
+    """
+    return min(AHEAD, timedelta(seconds=lifetime) / 6) * random.uniform(1, 2)  # noqa: S311  no secret in it
+
+
+def _is_same(grant: Grant, tokens: Tokens) -> bool:
+    """Some providers give out the same token until it ends. Asking for it ahead of time is in vain."""
+    return grant.access_token is not None and grant.access_token.is_text(tokens.access_token)
 
 
 def _text(text: str, length: int) -> str:
@@ -238,9 +304,9 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
     now = timezone.now()
     failure = token_failure(error)
     refused = error.kind == "reauthorize"
-    wait = 0.0 if refused else _back_off(error, grant.failures)
+    wait = 0.0 if refused else _back_off(error, grant, now)
     with transaction.atomic():
-        _lock(grant.connection)
+        lock(grant.connection)
         if error.kind == "client" and _has_new_credentials(grant.connection.oauth_client):
             raise GrantError("provider_unavailable", failure, retry_after=1)  # the old ones were refused: ask again
         still = Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(
@@ -250,6 +316,7 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
             is_refused=refused,
             lease_owner="",
             lease_expires_at=None,
+            queued_until=None,
         )
         if still:
             good = error.kind == "transient" and grant.valid_for(now) > timedelta(0)
@@ -257,6 +324,7 @@ def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
             connections.set_status(grant.connection, status, as_json(failure), by=by)
     if not still:
         return _filled(find(grant.connection))
+    circuits.fail(grant.connection, error, failure)
     raise GrantError(CODES[error.kind], failure, retry_after=wait or None)
 
 
@@ -265,9 +333,11 @@ def _has_new_credentials(client: OAuthClient | None) -> bool:
     return client is not None and not OAuthClient.objects.filter(pk=client.pk, version=client.version).exists()
 
 
-def _back_off(error: OAuthError, failures: int) -> float:
+def _back_off(error: OAuthError, grant: Grant, now: datetime) -> float:
     first, longest = BACK_OFF[error.kind]
-    wait = min(first * 2 ** min(failures, 20), longest) * random.uniform(0.75, 1.25)  # noqa: S311  jitter
+    if grant.failed_at is not None and now - grant.failed_at > LONG_GONE[0]:
+        first = longest = max(longest, LONG_GONE[1])
+    wait = min(first * 2 ** min(grant.failures, 20), longest) * random.uniform(0.75, 1.25)  # noqa: S311  jitter
     return max(float(wait), min(error.retry_after or 0, 86400))
 
 
@@ -289,7 +359,7 @@ def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = 
     pair is not stored and GrantError raised. A consent that brings no refresh token keeps the old one, unless it is of
     another upstream account.
     """
-    now = _lock(connection)
+    now = Connection.objects.select_for_update().filter(pk=connection.pk).first()  # as `lock`
     if now is None or connections.places(now) != connections.places(connection):
         raise GrantError("not_authorized_yet", problem("edited_meanwhile"))
     grant = Grant.objects.select_for_update().get_or_create(connection=connection)[0]
@@ -316,67 +386,7 @@ def paste(connection: Connection, refresh_token: str, *, by: Actor) -> Grant:
 @transaction.atomic
 def drop(connection: Connection, *, by: Actor) -> None:
     """Forget the tokens here. Whether the provider forgets them too is a matter of revoking."""
-    _lock(connection)
+    lock(connection)
     if Grant.objects.filter(connection=connection).delete()[0]:
         connections.set_status(connection, Status.DRAFT, None, by=by)
         events.record(by=by, action="grant.drop", about=connection, reason="asked for")
-
-
-def can_revoke(connection: Connection) -> bool:
-    """Whether there is an address where its tokens are given back."""
-    return connection.auth_type == AuthType.OAUTH2 and bool(connection.revoke_url)
-
-
-def revoke(connection: Connection, *, by: Actor) -> Revocation:
-    """Have the provider end the tokens (RFC 7009), then forget them here.
-
-    Nothing is forgotten where the provider ends none of them or cannot be asked: raises GrantError, and `drop` is the way to
-    forget all the same. Who wants to refresh meanwhile waits, and finds nothing.
-    """
-    if not can_revoke(connection):
-        raise GrantError("misconfigured", problem("no_revoke_url"))
-    owner = secrets.token_hex(16)
-    grant = _lease_to_revoke(connection, owner)
-    try:
-        outcome = token_requests.revoke(grant.connection, _tokens(grant))
-        failure = token_failure(outcome.refused) if outcome.refused else None
-        if outcome.refused and failure and not outcome.ended:
-            raise GrantError(CODES[outcome.refused.kind], failure, retry_after=outcome.refused.retry_after)
-        with transaction.atomic():
-            # A save of the connection locks its row first, too: in two orders they would lock each other out.
-            Connection.objects.select_for_update().filter(pk=connection.pk).first()
-            # Somebody who authorized anew meanwhile has taken the lease away, and keeps the new tokens.
-            if Grant.objects.filter(pk=grant.pk, lease_owner=owner).delete()[0]:
-                connections.set_status(connection, Status.DRAFT, None, by=by)
-            told = {"ended": list(outcome.ended), "failure": failure and as_json(failure)}
-            events.record(by=by, action="grant.revoke", about=connection, **told)
-    except GrantError as error:
-        events.record(by=by, action="grant.revoke_fail", about=connection, failure=as_json(error.failure))
-        raise
-    finally:
-        Grant.objects.filter(pk=grant.pk, lease_owner=owner).update(lease_owner="", lease_expires_at=None)
-    return outcome
-
-
-def _lease_to_revoke(connection: Connection, owner: str) -> Grant:
-    """The grant as it is once no refresh is under way, with the lease on it."""
-    give_up = time.monotonic() + WAIT
-    while True:
-        grant = Grant.objects.select_related("connection__oauth_client").filter(connection=connection).first()
-        if grant is None:
-            raise GrantError("not_authorized_yet", problem("not_authorized_yet"))
-        if _take_lease(grant, owner, REVOKE_LEASE):
-            return grant
-        if time.monotonic() > give_up:
-            raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
-        time.sleep(random.uniform(0.03, 0.12))  # noqa: S311  no secret in it
-
-
-def _tokens(grant: Grant) -> dict[TokenKind, str]:
-    stored: dict[TokenKind, Sealed | None] = {"refresh_token": grant.refresh_token, "access_token": grant.access_token}
-    try:
-        return {
-            kind: sealed.reveal() for kind, sealed in stored.items() if sealed
-        }  # to be given back where they came from
-    except SealError:
-        raise GrantError("secret_unreadable", problem("refresh_token_unreadable")) from None

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import platform
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
@@ -18,7 +19,8 @@ from connections import __version__, outbound
 from connections.actions import logins
 from connections.actions.slots import CallError
 from connections.models import Connection
-from connections.models.choices import TokenLocation
+from connections.models.choices import AuthType, TokenLocation
+from connections.oauth.schemes import FORM
 
 ACCEPT = {
     "json": "application/json",
@@ -32,35 +34,40 @@ CONTENT_TYPE = {
     "urlencoded": "application/x-www-form-urlencoded",
     "text": "text/plain; charset=utf-8",
 }
-# Headers of a caller that are Gatehouse's own to set, or that carry what the caller proved itself with here.
+# Headers of a caller that are Gatehouse's own to set, that are meant for the next hop only (RFC 9110 §7.6.1), that tell of the way
+# to here, or that carry what the caller proved itself with here.
 NOT_PASSED_ON = frozenset(
     {
+        "accept-encoding",
         "authorization",
         "connection",
         "content-length",
         "cookie",
+        "cookie2",
         "expect",
         "forwarded",
         "host",
-        "keep-alive",
-        "te",
-        "trailer",
     }
-    | {"proxy-authorization", "proxy-connection", "transfer-encoding", "upgrade", "accept-encoding"}
+    | {"keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "via", "x-real-ip"}
 )
+NOT_PASSED_ON_FROM = ("x-forwarded-", "proxy-", "gatehouse-")
 WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+WITH_SCHEME = re.compile(r"/*[A-Za-z][A-Za-z0-9+.-]*:/")
+# A dot or a slash in a longer encoding than UTF-8 allows, which old servers read all the same.
+OVERLONG = re.compile(r"%(?:c0|e0%80|f0%80%80)%a([ef])", re.IGNORECASE)
+BLANK = "".join(map(chr, (*range(0x21), 0x7F)))
 
 
 @dataclass(frozen=True)
 class Request:
-    """`path` is relative to the base URI, with query. A text as `body` is written as the media type says; bytes go as they are.
+    """`path` is relative to the base URI, with query. A text as `body` is written as the media type says; all else goes as it is.
 
     `headers` are a caller's own: where one of them names a Content-Type, the body goes as it is, too.
     """
 
     method: str
     path: str
-    body: str | bytes = ""
+    body: str | bytes | outbound.Upload = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -72,7 +79,7 @@ class Outgoing:
     url: str
     headers: dict[str, str]
     params: list[tuple[str, str]]
-    body: bytes
+    body: bytes | outbound.Upload
     auth: AuthBase | None = None
     identity: outbound.Identity | None = None
 
@@ -89,16 +96,52 @@ def test_request(connection: Connection, *, now: datetime) -> Request:
 
 
 def target(connection: Connection, path: str) -> str:
-    """The URL of a path below the base URI: it is only ever appended. Raises CallError for one that climbs out of it."""
+    """The URL of a path below the base URI: it is only ever appended, as it is written. No path is the base URI itself.
+
+    Raises CallError for one that would climb out of it, in whatever writing.
+    """
     base = urlsplit(connection.base_uri)
-    path, _, query = path.partition("?")
-    plain = unquote(unquote(path)).replace("\\", "/")
-    if any(part in (".", "..") for part in plain.split("/")) or "#" in path or not path.isprintable():
+    start, mark, query = path.partition("?")
+    if "#" in path or "\\" in path or not path.isprintable():
+        raise CallError(
+            "invalid_request", "The path must stay below the base URI, and has no #, backslash or line break."
+        )
+    if start.startswith("//") or WITH_SCHEME.match(start):
+        raise CallError("invalid_request", "The path must stay below the base URI: neither // nor https:// in front.")
+    if any(part.partition(";")[0].strip(BLANK) in (".", "..") for part in _plain(start).split("/")):
         raise CallError("invalid_request", "The path must stay below the base URI, without dots as a part of it.")
-    joined = base.path.rstrip("/") + ("/" + path.lstrip("/") if path else "")
-    return urlunsplit(
-        (base.scheme, base.netloc, joined or "/", "&".join(part for part in (base.query, query) if part), "")
+    where = f"{base.path.rstrip('/')}/{start.removeprefix('/')}" if start else base.path or "/"
+    query = "&".join(part for part in (base.query, query) if part)
+    return f"{base.scheme}://{base.netloc}{where}" + (f"?{query}" if query or mark else "")
+
+
+def _plain(path: str) -> str:
+    """The path as the most obliging server might read it."""
+    while (plain := unquote(OVERLONG.sub(lambda found: "./"[found[1] in "fF"], path))) != path:
+        path = plain
+    return path.replace("\\", "/")
+
+
+def passed_on(headers: Mapping[str, str]) -> CaseInsensitiveDict[str]:
+    """Those of a caller's headers that go to the provider."""
+    listed = next((value for name, value in headers.items() if name.lower() == "connection"), "")
+    dropped = NOT_PASSED_ON | {name.strip().lower() for name in listed.split(",")}
+    return CaseInsensitiveDict(
+        {n: v for n, v in headers.items() if n.lower() not in dropped and not n.lower().startswith(NOT_PASSED_ON_FROM)}
     )
+
+
+def reads_body(connection: Connection, headers: Mapping[str, str]) -> bool:
+    """Whether its way of authentication reads the body, changes it or sends it twice, and so needs all of it."""
+    if connection.auth_type in (AuthType.OAUTH2, AuthType.TOKEN):
+        return connection.token_location == TokenLocation.BODY
+    if connection.auth_type == AuthType.CUSTOM:
+        return bool(connection.custom_body)
+    if connection.auth_type == AuthType.OAUTH1:
+        rows = [*headers.items(), *connection.headers]
+        kinds = [value for name, value in rows if name.lower() == "content-type"]
+        return not kinds or any(FORM in kind.lower() for kind in kinds)  # it signs forms, and what may be one
+    return connection.auth_type == AuthType.DIGEST
 
 
 def build(connection: Connection, request: Request) -> Outgoing:
@@ -106,8 +149,8 @@ def build(connection: Connection, request: Request) -> Outgoing:
     method = request.method.upper()
     accept = connection.success_media_type or connection.media_type
     headers: CaseInsensitiveDict[str] = CaseInsensitiveDict({"Accept": ACCEPT.get(accept, "*/*")})
-    theirs = CaseInsensitiveDict({n: v for n, v in request.headers.items() if n.lower() not in NOT_PASSED_ON})
-    if connection.success_media_type or theirs.get("Accept", "*/*") == "*/*":
+    theirs = passed_on(request.headers)
+    if theirs.get("Accept", "*/*") == "*/*":
         theirs.pop("Accept", None)  # whoever sends */* has not chosen
     body, content_type = _body(connection, request.body, theirs)
     if content_type:
@@ -147,9 +190,11 @@ def _check_takes_token(connection: Connection, method: str) -> None:
         raise CallError("invalid_request", text, hint=hint)
 
 
-def _body(connection: Connection, body: str | bytes, theirs: Mapping[str, str]) -> tuple[bytes, str]:
+def _body(
+    connection: Connection, body: str | bytes | outbound.Upload, theirs: Mapping[str, str]
+) -> tuple[bytes | outbound.Upload, str]:
     """The body and its Content-Type; "" where the caller has set one, or there is no body."""
-    if isinstance(body, bytes):
+    if not isinstance(body, str):
         return body, "" if not body or "Content-Type" in theirs else _usual(connection)
     if "Content-Type" in theirs or not body:
         return body.encode(), ""

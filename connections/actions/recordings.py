@@ -109,16 +109,7 @@ def call(
     if not _is_on(connection):
         return
     hide = mask(connection, token)
-    url = outgoing.url
-    if outgoing.params:
-        url += ("&" if "?" in url else "?") + urlencode(outgoing.params)
-    row: dict[str, Any] = {
-        "kind": "call",
-        "method": outgoing.method[:20],
-        "url": hide.url(url)[:BODY],
-        "request_headers": hide.headers(outgoing.headers),
-        "request_body": _body(hide, outgoing.body, outgoing.headers),
-    }
+    row = _asked(hide, outgoing) | {"request_body": _body(hide, _in_hand(outgoing), outgoing.headers)}
     if isinstance(answer, OutboundError):
         row |= {"error": f"{answer.code}: {answer.detail}"[:300]}
     else:
@@ -129,6 +120,71 @@ def call(
             "response_body": _body(hide, answer.body, answer.headers),
         }
     _keep(connection, row)
+
+
+def _asked(hide: Mask, outgoing: Outgoing) -> dict[str, Any]:
+    url = outgoing.url
+    if outgoing.params:
+        url += ("&" if "?" in url else "?") + urlencode(outgoing.params)
+    return {
+        "kind": "call",
+        "method": outgoing.method[:20],
+        "url": hide.url(url)[:BODY],
+        "request_headers": hide.headers(outgoing.headers),
+    }
+
+
+def _in_hand(outgoing: Outgoing) -> bytes:
+    return b"" if isinstance(outgoing.body, outbound.Upload) else outgoing.body
+
+
+def tape(connection: Connection, outgoing: Outgoing, *, token: Sealed | None = None) -> Tape | None:
+    """For a call whose bodies pass bit by bit: what keeps their beginnings. None, and one read, where nothing is debugged."""
+    return Tape(connection, outgoing, token) if _is_on(connection) else None
+
+
+class Tape:
+    """The beginning of what is sent and received, in memory until `end` keeps it, masked, with the secrets of when it began."""
+
+    def __init__(self, connection: Connection, outgoing: Outgoing, token: Sealed | None) -> None:
+        self._connection = connection
+        self._hide = mask(connection, token)
+        self._outgoing = outgoing
+        self._sent, self._received = _Beginning(), _Beginning()
+        self._sent.add(_in_hand(outgoing))
+        self.sent = self._sent.add
+        self.received = self._received.add
+
+    def end(self, answer: outbound.Stream | None, error: str = "") -> None:
+        """`error` says why there is no answer, or not all of it."""
+        hide = self._hide
+        row = _asked(hide, self._outgoing) | {"error": hide.text(error)[:300]}
+        row["request_body"] = self._sent.shown(hide, self._outgoing.headers)
+        if answer:
+            row |= {"status": answer.status, "ms": answer.ms, "response_headers": hide.headers(answer.by_name)}
+            row["response_body"] = self._received.shown(hide, answer.by_name)
+        _keep(self._connection, row)
+
+
+class _Beginning:
+    """The first bytes of a body, and how many there were in all."""
+
+    def __init__(self) -> None:
+        self._kept = bytearray()
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        self._size += len(part)
+        self._kept += part[: 2 * BODY - len(self._kept)]
+
+    def shown(self, hide: Mask, headers: Mapping[str, str]) -> str:
+        coding = next((value for name, value in headers.items() if name.lower() == "content-encoding"), "")
+        plain = outbound.unpacked(bytes(self._kept), coding, 2 * BODY)
+        if plain is None:  # a secret in it could not be found
+            return f"({self._size} bytes, not kept: in an encoding that is not read here)"
+        return _body(
+            hide, plain, headers, size=self._size, is_cut=self._size > len(self._kept) or len(plain) == 2 * BODY
+        )
 
 
 def observer(connection: Connection) -> Callable[[requests.Response], None]:
@@ -182,14 +238,17 @@ def _keep(connection: Connection, row: dict[str, Any]) -> None:
         log.warning("a call of connection %s could not be recorded", connection.pk)
 
 
-def _body(hide: Mask, body: bytes, headers: Mapping[str, str]) -> str:
+def _body(hide: Mask, body: bytes, headers: Mapping[str, str], *, size: int | None = None, is_cut: bool = False) -> str:
+    """What is kept of a body. `size` on the wire, where that is another; `is_cut` where there was more of it than `body`."""
     if not body:
         return ""
+    size = len(body) if size is None else size
+    is_cut = is_cut or len(body) > 2 * BODY
     kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
     if b"\0" in body or "utf-16" in kind.lower() or "utf-32" in kind.lower():
-        return f"({len(body)} bytes, not kept: not text)"
+        return f"({size} bytes, not kept: not text)"
     if not hide.is_safe:
-        return f"({len(body)} bytes, not kept: a secret of this connection is too short to be told apart)"
+        return f"({size} bytes, not kept: a secret of this connection is too short to be told apart)"
     part = body[: 2 * BODY]  # masked before it is cut, so that no half of a secret is left at the end
     try:
         text = part.decode()
@@ -197,9 +256,9 @@ def _body(hide: Mask, body: bytes, headers: Mapping[str, str]) -> str:
         # Cut inside a character, or another encoding, in which a secret must be recognised as well.
         text = part[: error.start].decode() if error.start > len(part) - 4 else part.decode("latin-1")
     text = hide.form(text) if "urlencoded" in kind else hide.text(text)
-    if len(part) < len(body):
+    if is_cut:
         text = text[: -hide.longest]  # a secret may have been cut in two there
-    return text if len(text) <= BODY and len(part) == len(body) else f"{text[:BODY]}\n… ({len(body)} bytes in all)"
+    return text if len(text) <= BODY and not is_cut else f"{text[:BODY]}\n… ({size} bytes in all)"
 
 
 def _names(body: bytes, *, or_form: bool = False) -> str:

@@ -129,6 +129,7 @@ def _put_in_body(connection: Connection, outgoing: Outgoing, fields: list[tuple[
     typed = next((value for name, value in outgoing.headers.items() if name.lower() == "content-type"), "")
     usual = {"json": "application/json", "urlencoded": schemes.FORM, "form-data": "multipart/form-data"}
     content_type = typed or usual.get(connection.media_type, connection.media_type)
+    assert isinstance(outgoing.body, bytes), "outgoing.reads_body() has said that all of it is needed"
     try:
         outgoing.body, content_type = schemes.body_with(outgoing.body, content_type, fields)
     except SigningError as error:

@@ -10,6 +10,7 @@ spare may be out of others' reach until its deadline, so up to a quarter of the 
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import secrets
@@ -17,13 +18,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from django.db import DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
+from connections.actions import pauses
 from connections.actions.errors import ActionError
 from connections.models import Connection, Slot, Turn
 
@@ -31,6 +34,8 @@ SPARE = 15  # seconds a slot may be used again without asking
 QUEUE = 4  # times the level may wait
 QUEUE_SECONDS = 30
 TURN_SECONDS = 20  # longer than this nobody waits for a turn
+PAUSE_SECONDS = 300  # after this a provider is asked again, however long a pause it wanted
+EARLY = 35  # seconds: a lease that has less left is renewed
 
 
 class CallError(ActionError):
@@ -38,7 +43,7 @@ class CallError(ActionError):
 
     def __init__(
         self,
-        code: Literal["rate_limited", "invalid_request"],
+        code: Literal["rate_limited", "invalid_request", "too_large"],
         text: str,
         *,
         hint: str = "",
@@ -60,29 +65,77 @@ class Held:
 
 
 _spares: dict[object, list[Held]] = {}
+_pauses: dict[object, datetime] = {}
 _lock = threading.Lock()
 os.register_at_fork(after_in_child=_spares.clear)  # two processes must not use one slot
 
 
 @contextmanager
 def hold(connection: Connection, *, seconds: float) -> Iterator[None]:
-    """A slot for a call that ends within `seconds`. Raises CallError("rate_limited") where the queue is full or too slow.
-
-    A connection that was never saved needs none: only the person who types it calls through it.
-    """
-    lane = connection.borrow_from or connection
-    if lane._state.adding:
-        yield
-        return
-    held = _spare(lane, seconds) or _take(lane, seconds) or _wait(lane, seconds)
+    """A slot for a call that ends within `seconds`. Raises as `Lease`."""
+    lease = Lease(connection, seconds=seconds)
     try:
         yield
     finally:
-        _give_back(held)
+        lease.end()
+
+
+class Lease:
+    """A slot for `seconds`, and for as much longer as it is renewed; `end` gives it back.
+
+    Raises CallError("rate_limited") where the queue is full or too slow. A connection that was never saved needs none: only the
+    person who types it calls through it.
+    """
+
+    def __init__(self, connection: Connection, *, seconds: float) -> None:
+        lane = connection.borrow_from or connection
+        self._seconds = seconds
+        self._held: Held | None = None
+        if not lane._state.adding:
+            self._held = _spare(lane, seconds) or _take(lane, seconds) or _wait(lane, seconds)
+
+    def renew(self) -> None:
+        """To be called every few seconds. Costs nothing while there is time left.
+
+        Raises CallError where the time ran out, and another call has the slot.
+        """
+        now = timezone.now()
+        if self._held is None or self._held.until - now > timedelta(seconds=EARLY):
+            return
+        until = now + timedelta(seconds=self._seconds)
+        try:
+            kept = _extend(self._held, until)
+        except DatabaseError:
+            return  # then nobody else gets it either; the next call of this tries again
+        finally:
+            pauses.let_go()  # whoever calls this goes back to waiting
+        if not kept:
+            self._held = None
+            raise _too_many("This call took longer than its slot was held, and another has it now.")
+        self._held = replace(self._held, until=until)
+
+    def end(self) -> None:
+        """Give the slot back. Doing it again changes nothing."""
+        held, self._held = self._held, None
+        if held is not None:
+            _give_back(held)
+
+
+def pause(connection: Connection, seconds: float) -> None:
+    """The provider wants no call of the connection for so long. This process obeys; where calls have turns, all do."""
+    until = timezone.now() + timedelta(seconds=min(seconds, PAUSE_SECONDS))
+    with _lock:
+        now = timezone.now()
+        for pk in [pk for pk, end in _pauses.items() if end < now]:
+            del _pauses[pk]
+        _pauses[connection.pk] = until
+    if connection.rate_wait_ms:
+        Turn.objects.filter(connection_id=connection.pk, next_at__lt=until).update(next_at=until)
 
 
 def await_turn(connection: Connection) -> None:
     """Wait until the next call of the connection may start. Raises CallError where that is longer than TURN_SECONDS away."""
+    _await_pause(connection)
     apart = timedelta(milliseconds=connection.rate_wait_ms)
     if not apart or connection._state.adding:
         return
@@ -100,8 +153,21 @@ def await_turn(connection: Connection) -> None:
             )
         # Guarded: who read the same time a moment earlier has this turn.
         if Turn.objects.filter(pk=turn.pk, next_at=turn.next_at).update(next_at=mine + apart):
-            time.sleep(seconds)
+            pauses.sleep(seconds)
             return
+
+
+def _await_pause(connection: Connection) -> None:
+    seconds = ((_pauses.get(connection.pk) or timezone.now()) - timezone.now()).total_seconds()
+    if seconds > TURN_SECONDS:
+        raise CallError(
+            "rate_limited",
+            f"The provider asked for a pause, of which {math.ceil(seconds)} seconds are left.",
+            hint="Call again later.",
+            retry_after=seconds,
+        )
+    if seconds > 0:
+        pauses.sleep(seconds)
 
 
 def _spare(lane: Connection, seconds: float) -> Held | None:
@@ -126,6 +192,11 @@ def _give_back(held: Held) -> None:
     _release(held.lane, held.holder)
 
 
+def _extend(held: Held, until: datetime) -> bool:
+    places = Slot.objects.filter(connection=held.lane, is_waiting=False, number=held.number, holder=held.holder)
+    return bool(places.update(held_until=until))
+
+
 def _release(lane: Connection, holder: str) -> None:
     Slot.objects.filter(connection=lane, holder=holder).update(held_until=timezone.now(), holder="")
 
@@ -141,7 +212,7 @@ def _wait(lane: Connection, seconds: float) -> Held:
         while time.monotonic() < give_up:
             if held := _take(lane, seconds, waited=True):
                 return held
-            time.sleep(random.uniform(pause / 2, pause))  # noqa: S311  no secret in it
+            pauses.sleep(random.uniform(pause / 2, pause))  # noqa: S311  no secret in it
             pause = min(pause * 1.5, 0.4)
     finally:
         _release(lane, place.holder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from connections import outbound
@@ -26,6 +27,22 @@ def problem(connection: Connection, answer: outbound.Answer) -> Literal["", "una
     if _means(connection, answer, "auth_fail") or is_dead_token(connection, answer):
         return "unauthorized"
     return "rate_limited" if _means(connection, answer, "rate_fail") else ""
+
+
+def needs_body(connection: Connection, status: int, headers: Mapping[str, str], size: int) -> bool:
+    """Whether `problem` depends on what the body of this answer says, and there can be something within its first `size` bytes.
+
+    Of an answer that is no error only one document can tell: its reader, too, waits for its end. A stream of events or a file
+    is not held up.
+    """
+    by_field = bool(connection.auth_fail_path or connection.rate_fail_path)
+    if status >= 400:
+        return by_field or (status == 403 and connection.provider.vendor == "Amazon")
+    length = headers.get("Content-Length", "0")
+    if not by_field or status < 200 or (length.isdecimal() and int(length) > size):
+        return False
+    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return not kind or (kind.endswith(("json", "xml", "urlencoded")) and not kind.endswith("ndjson"))
 
 
 def _means(connection: Connection, answer: outbound.Answer, setting: str) -> bool:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from connections.applications import amazon, amazon_errors, amazon_vendor_central
-from connections.applications.application import TestCall
+from connections.applications.application import SdkCall, TestCall
 
 _PARTICIPATIONS = TestCall(
     method="GET",
     path="/sellers/v1/marketplaceParticipations",
     note="Lists the marketplaces the seller takes part in. Amazon allows about one such call a minute.",
+    sdk=SdkCall(module="spapi.api.sellers_v1.sellers_api", api="SellersApi", call="get_marketplace_participations()"),
 )
 
 APPLICATION = replace(

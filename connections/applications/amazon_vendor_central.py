@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from connections.applications import amazon, amazon_errors
-from connections.applications.application import Application, TestCall, TokenPlacement
+from dataclasses import replace
 
+from connections.applications import amazon, amazon_errors
+from connections.applications.application import Application, SdkCall, TestCall, TokenPlacement
+
+ORDERS_API = SdkCall(
+    module="spapi.api.vendor_orders_v1.vendor_orders_api",
+    api="VendorOrdersApi",
+    call="get_purchase_orders(limit=1, created_after=datetime.now(timezone.utc) - timedelta(days=6))",
+)
 ROLES = "Amazon Fulfillment or Inventory and Order Tracking"
 
 # A client-credentials token belongs to the application, not to an account, so it can read no purchase orders.
@@ -13,6 +20,9 @@ GRANTLESS_CALLS = {
         method="GET",
         path="/notifications/v1/destinations",
         note="Lists the application's notification destinations; an empty list passes. At most one call a second.",
+        sdk=SdkCall(
+            module="spapi.api.notifications_v1.notifications_api", api="NotificationsApi", call="get_destinations()"
+        ),
     ),
     "": TestCall(
         method="", path="", note="Getting a token is the whole test: no harmless call is known for this scope."
@@ -81,12 +91,14 @@ APPLICATION = Application(
         "&createdAfter={created_after}&createdBefore={created_before}",
         note="Asks for the number of one purchase order of the last 7 days; none at all passes too. "
         f"Needs the role {ROLES}.",
+        sdk=ORDERS_API,
     ),
     # With dates the sandbox might look for an example of just these dates.
     sandbox_call=TestCall(
         method="GET",
         path="/vendor/orders/v1/purchaseOrders?limit=1",
         note="Asks the sandbox for its example purchase order.",
+        sdk=replace(ORDERS_API, call="get_purchase_orders(limit=1)"),
     ),
     grantless_calls=GRANTLESS_CALLS,
     rules=amazon_errors.selling_partner_rules(token_url=amazon.TOKEN_URL, account="vendor", roles=ROLES),

@@ -54,6 +54,15 @@ class TokenPlacement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SdkCall:
+    """The same call with Amazon's own SDK for Python (amzn-sp-api), as it stands in a program."""
+
+    module: str
+    api: str  # its class
+    call: str  # may use datetime, timedelta and timezone
+
+
+@dataclass(frozen=True, kw_only=True)
 class TestCall:
     """The request that proves a connection, relative to its base URI.
 
@@ -65,6 +74,7 @@ class TestCall:
     method: str
     path: str  # with query; `{created_after}` and `{created_before}` stand for a window of just under seven days
     note: str
+    sdk: SdkCall | None = None
 
     def resolve(self, now: datetime) -> str:
         """The path with its window filled in, ISO 8601 in UTC, ending at `now` (aware)."""

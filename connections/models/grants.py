@@ -12,6 +12,35 @@ from django.utils import timezone
 from connections.models.connections import Connection
 from connections.models.sealed import SealedField
 
+CLOCKS_DIFFER = timedelta(minutes=1)  # at the most, between machines
+
+
+def good_for(expires_at: datetime, refreshed_at: datetime | None, now: datetime) -> timedelta:
+    """How long a token that was fetched at `refreshed_at` is still good. Zero for one fetched in the future: the clock has been
+    put back since, and nobody can tell when it ends.
+    """
+    if refreshed_at is not None and refreshed_at - now > CLOCKS_DIFFER:
+        return timedelta(0)
+    return expires_at - now
+
+
+# Columns that no token request looks at: not read for each of ten thousand refreshes.
+NOT_NEEDED = [
+    f"connection__{name}"
+    for name in (
+        "last_test", "last_test_at", "headers", "created_at", "created_by", "updated_at", "updated_by", "last_used_at",
+        "ping_method", "ping_path", "ping_body", "ping_success_path", "ping_success_values", "ping_fail_path",
+        "ping_fail_values", "ping_error_path", "rate_wait_ms", "rate_fail_status", "rate_fail_path", "rate_fail_values",
+        "retry_header", "auth_fail_status", "auth_fail_path", "auth_fail_values", "concurrency",
+    )
+]  # fmt: skip
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def to_refresh(self) -> GrantQuerySet:
+        """With the connection and its client, as far as a token request needs them."""
+        return self.select_related("connection__oauth_client").defer(*NOT_NEEDED)
+
 
 class Grant(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -46,6 +75,8 @@ class Grant(models.Model):
     # The provider said invalid_grant: it is not asked again until somebody authorizes.
     is_refused = models.BooleanField(default=False)
 
+    objects = GrantQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["refresh_at"], name="grant_by_refresh")]
 
@@ -56,7 +87,7 @@ class Grant(models.Model):
         """How long the access token is still good; zero or less where there is none or it has expired."""
         if self.access_token is None or self.expires_at is None:
             return timedelta(0)
-        return self.expires_at - now
+        return good_for(self.expires_at, self.refreshed_at, now)
 
     @property
     def is_authorized(self) -> bool:

@@ -53,8 +53,16 @@ class Digest(HTTPDigestAuth):
     Costs a second request, since the challenge comes with the first answer.
     """
 
+    def build_digest_header(self, method: str, url: str) -> str | None:
+        # Of a URL with http in front requests would leave out a parameter behind a semicolon, which is sent all the same.
+        return super().build_digest_header(method, f"x{url}")  # type: ignore[no-any-return, no-untyped-call]
+
     def handle_401(self, r: requests.Response, **kwargs: Any) -> requests.Response:
-        r.headers["www-authenticate"] = pick_challenge(r.headers.get("www-authenticate", ""))
+        challenge = r.headers["www-authenticate"] = pick_challenge(r.headers.get("www-authenticate", ""))
+        if challenge and self._thread_local.num_401_calls < 2 and not r._content_consumed:  # type: ignore[attr-defined]
+            # A stream, of any size. What it says is not needed, and requests would read it to its end.
+            r.raw.close()
+            r._content, r._content_consumed = b"", True  # type: ignore[attr-defined]
         return super().handle_401(r, **kwargs)  # type: ignore[no-any-return, no-untyped-call]
 
 

@@ -18,7 +18,7 @@ from requests_hardened.ip_filter_adapter import IPFilterAdapter
 
 from connections.outbound import identity, policy, wire
 from connections.outbound.errors import OutboundError, translate
-from connections.outbound.urls import IPAddress, Target, target
+from connections.outbound.urls import IPAddress, Target, path_and_query, target
 
 DEADLINE = 25.0  # seconds for the whole call: name, connection, TLS, headers and body
 MAX_BYTES = 1024 * 1024  # of the decoded body
@@ -137,8 +137,8 @@ class Guard(IPFilterAdapter):  # type: ignore[misc,unused-ignore]  # requests-ha
         """
         place = target(request.url or "")
         policy.check(place)
-        # Framing and compression rarely double a body; whoever sends more wants to keep us busy.
-        call = wire.Call(place, time.monotonic() + self._deadline, 2 * self._max_bytes + 256 * 1024)
+        policy.before_waiting()
+        call = self._call(place, path_and_query(request.url or ""))
         token = wire.current.set(call)
         try:
             try:
@@ -150,18 +150,24 @@ class Guard(IPFilterAdapter):  # type: ignore[misc,unused-ignore]  # requests-ha
         finally:
             wire.current.reset(token)
 
+    def _call(self, place: Target, path: str) -> wire.Call:
+        # Framing and compression rarely double a body; whoever sends more wants to keep us busy.
+        return wire.Call(place, path, time.monotonic() + self._deadline, 2 * self._max_bytes + 256 * 1024)
+
     def _send(self, request: requests.PreparedRequest, call: wire.Call) -> requests.Response:
         addresses = resolve(call.place, call.seconds_left(wire.CONNECT_SECONDS))
         while True:
             call.pinned = addresses.pop(0)
             timeout = (call.seconds_left(wire.CONNECT_SECONDS), call.seconds_left(wire.READ_SECONDS))
             try:
-                response: requests.Response = super().send(request, stream=True, timeout=timeout)
-                break
+                return self._received(super().send(request, stream=True, timeout=timeout), call)
             except requests.ConnectionError as exc:
                 # Nothing was sent when the connection itself failed, so the next address may be tried.
                 if not addresses or not _unconnected(exc):
                     raise
+
+    def _received(self, response: requests.Response, call: wire.Call) -> requests.Response:
+        """The answer, whose body is still to be read: here it is."""
         with contextlib.closing(response):
             if self._redirects == "refuse" and response.is_redirect:
                 raise OutboundError("redirect", str(call.place), _elsewhere(response.headers["Location"]))
@@ -235,3 +241,5 @@ def _no_details(record: logging.LogRecord) -> bool:
 # At DEBUG urllib3 logs each path with its query, which for some APIs holds the token. A filter, unlike a level, stays
 # when the app configures its logging later.
 logging.getLogger("urllib3.connectionpool").addFilter(_no_details)
+# Where a header cannot be read this one warns, and quotes the whole URL.
+logging.getLogger("urllib3.connection").addFilter(lambda record: False)

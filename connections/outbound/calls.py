@@ -60,7 +60,7 @@ def request(
                 data=data,
                 json=json,
                 # An auth that does nothing, so that requests looks nowhere else for one.
-                auth=auth or _unchanged,
+                auth=auth or unchanged,
                 allow_redirects=False,
             )
         return Answer(
@@ -75,5 +75,6 @@ def request(
     raise error
 
 
-def _unchanged(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+def unchanged(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
+    """An `auth` that adds nothing."""
     return prepared

@@ -4,7 +4,7 @@ The policy is one value for the whole process, set once when the app starts.
 """
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from requests_hardened.ip_filter import EXTRA_BLOCKED_NET_RANGES
@@ -168,3 +168,21 @@ def _host(entry: str) -> tuple[str, int | None]:
         ) from None
     has_port = ":" in entry.rpartition("]")[2]
     return place.host, place.port if has_port else None
+
+
+def before_waiting() -> None:
+    """Called before each request is sent: whoever holds what others need may let it go while an answer is awaited."""
+    _let_go()
+
+
+def on_waiting(let_go: Callable[[], None]) -> None:
+    """Set what is called before each request is sent."""
+    global _let_go
+    _let_go = let_go
+
+
+def _nothing() -> None:
+    pass
+
+
+_let_go: Callable[[], None] = _nothing

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import idna
 
@@ -14,6 +14,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 # C0 and C1 controls, every kind of blank, and the backslash, which browsers read as a slash and libraries do not.
 UNWANTED = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff\\]")
+VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 HOST = re.compile(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?")
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -54,6 +55,14 @@ def host_port(url: str) -> str:
     "https://API.Example.com:443/x" → "api.example.com". Raises OutboundError("invalid_url").
     """
     return str(target(url))
+
+
+def path_and_query(url: str) -> str:
+    """What stands behind the host, as it is written: "/" where there is nothing. Only what may not stand in HTTP is encoded."""
+    behind = url.partition("://")[2]
+    start = next((place for place, character in enumerate(behind) if character in "/?"), len(behind))
+    rest = behind[start:].partition("#")[0]
+    return quote(rest if rest.startswith("/") else f"/{rest}", safe=VISIBLE)
 
 
 def target(url: str) -> Target:

@@ -73,6 +73,11 @@ def manager(view: View[P]) -> View[P]:
     return _allowed(lambda by: by.may_manage, view)
 
 
+def administrator(view: View[P]) -> View[P]:
+    """Who may make and revoke API keys."""
+    return _allowed(lambda by: by.may_administer, view)
+
+
 def _allowed(may: Callable[[Actor], bool], view: View[P]) -> View[P]:
     @wraps(view)
     def guarded(request: Request, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:

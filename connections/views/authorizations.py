@@ -16,7 +16,7 @@ from connections.actions.authorizations import CallbackError
 from connections.models import AuthorizationAttempt, Connection, Membership
 from connections.models.attempts import AttemptState
 from connections.models.choices import AuthType, GrantType
-from connections.views import pane
+from connections.views import pane, standing
 from connections.views.access import Request, actor_for, manager, member
 from connections.views.connections import go, send_to_provider
 from connections.views.sessions import session_secret
@@ -177,7 +177,7 @@ def _status(request: Request, id: uuid.UUID) -> HttpResponse:
         "authorization": pane.authorization_context(connection),
         "problem": pane.problem_of(connection),
         "may_manage": request.actor.may_manage,
-    }
+    } | standing.context(connection)
     return render(request, "connections/connection_authorize.html" + pane.fragment(request, "authorization"), context)
 
 

@@ -18,7 +18,7 @@ from connections.actions.connection_tests import Candidate, Step
 from connections.forms.connections import ConnectionForm
 from connections.models import Connection
 from connections.sealing import Sealed
-from connections.views import pane
+from connections.views import pane, standing
 from connections.views.access import Request, manager
 
 CUT = "<!-- the steps come here -->"
@@ -134,4 +134,4 @@ def _standing(request: Request, connection: Connection) -> str:
     if stored is None:
         return ""
     context = {"connection": stored, "problem": pane.problem_of(stored), "may_manage": request.actor.may_manage}
-    return render_to_string("connections/_facts.html", context)
+    return render_to_string("connections/_facts.html", context | standing.context(stored))

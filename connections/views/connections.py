@@ -27,7 +27,7 @@ from connections.forms.connections import ConnectionForm
 from connections.models import Connection
 from connections.models.choices import AuthType
 from connections.outbound import OutboundError
-from connections.views import pane
+from connections.views import pane, standing
 from connections.views.access import Request, manager, member
 from connections.views.compression import compressed
 from connections.views.sessions import session_secret
@@ -41,10 +41,10 @@ SAVED = "Saved."
 @never_cache
 @require_safe
 def connections(request: Request) -> HttpResponse:
-    listed = Connection.objects.visible_to(request.actor).order_by("name", "id")
+    listed = Connection.objects.visible_to(request.actor).select_related("grant").order_by("name", "id")
     page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
     for connection in page.object_list:
-        connection.problem = pane.problem_of(connection)
+        connection.problem, connection.notes = pane.problem_of(connection), standing.notes(connection)
     return render(
         request,
         "connections/connections.html" + pane.fragment(request, "connection-list"),

@@ -22,6 +22,7 @@ from connections.forms.connections import ConnectionForm
 from connections.forms.sections import SHAPING
 from connections.models import AuthorizationAttempt, Connection
 from connections.models.attempts import AttemptState
+from connections.views import standing
 from connections.views.access import Request
 
 P = ParamSpec("P")
@@ -94,20 +95,24 @@ def context(request: Request, form: ConnectionForm, connection: Connection, **mo
     for name in (*SHAPING, "oauth_client"):  # what another client is warned of
         if name in form.fields and may_manage:
             form.fields[name].widget.attrs |= {"hx-post": f"{address}fields/", "hx-trigger": "change"}
-    return {
-        "form": form,
-        "connection": None if is_new else connection,
-        "application": form.application,
-        "address": address,
-        "test_address": reverse("connection_test_unsaved"),
-        "redirect_uri": redirect_uri(),
-        "login_uri": f"{settings.PUBLIC_URL}{reverse('oauth_login')}",
-        "redirect_warnings": redirect_warnings(request, form),
-        "notices": notices(form),
-        "authorization": None if is_new else authorization_context(connection),
-        "problem": None if is_new else problem_of(connection),
-        "may_manage": may_manage,
-    } | more
+    return (
+        {
+            "form": form,
+            "connection": None if is_new else connection,
+            "application": form.application,
+            "address": address,
+            "test_address": reverse("connection_test_unsaved"),
+            "redirect_uri": redirect_uri(),
+            "login_uri": f"{settings.PUBLIC_URL}{reverse('oauth_login')}",
+            "redirect_warnings": redirect_warnings(request, form),
+            "notices": notices(form),
+            "authorization": None if is_new else authorization_context(connection),
+            "problem": None if is_new else problem_of(connection),
+            "may_manage": may_manage,
+        }
+        | ({} if is_new else standing.context(connection))
+        | more
+    )
 
 
 def redirect_warnings(request: Request, form: ConnectionForm) -> list[str]:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from connections.actions import connection_tests, grants
+from connections.actions import connection_tests, grants, revocations
 from connections.actions.errors import GrantError
 from connections.applications import Explanation, Failure
 from connections.models import Connection, Grant
@@ -34,7 +34,7 @@ def connection_revoke(request: Request, id: uuid.UUID) -> HttpResponse:
         messages.success(request, f"The tokens of {connection.name} are deleted here.")
         return _back(request, connection)
     try:
-        outcome = grants.revoke(connection, by=request.actor)
+        outcome = revocations.revoke(connection, by=request.actor)
     except GrantError as error:
         refused = {"said": connection_tests.said(error.failure), "explanation": _explanation(connection, error.failure)}
         return _ask(request, connection, status=422, refused=refused)
@@ -63,7 +63,7 @@ def _ask(request: Request, connection: Connection, *, status: int = 200, **more:
     context = {
         "connection": connection,
         "grant": Grant.objects.filter(connection=connection).first(),
-        "can_revoke": grants.can_revoke(connection),
+        "can_revoke": revocations.can_revoke(connection),
         "provider": connection.provider,
     }
     return render(request, "connections/connection_revoke.html", context | more, status=status)

@@ -4,15 +4,16 @@
 const on = (type, listener, options) => document.addEventListener(type, listener, options);
 const find = (selector) => document.querySelector(selector);
 
-// data-copy="#id": copy that field's value.
+// data-copy="#id": copy that field's value, or the text that stands there.
 on("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
   const field = find(button.dataset.copy);
   const label = button.querySelector("[data-copied]");
-  field.select();
+  if (field.select) field.select();
+  else getSelection().selectAllChildren(field);
   try {
-    await navigator.clipboard.writeText(field.value);
+    await navigator.clipboard.writeText(field.value ?? field.textContent);
   } catch {
     document.execCommand("copy"); // where the page is not on https there is no clipboard
   }

@@ -60,13 +60,14 @@ OTHER_TEMPLATES = {
 }
 # Every place where a secret becomes readable. A new one needs a look: where does the text go from there?
 REVEALED = {
-    "sealing.py": 2,  # sealing for another place; whether a value opens
+    "sealing.py": 3,  # sealing for another place; whether a value opens, and is the text that came now
     "actions/authorizations.py": 3,  # PKCE verifier to the token endpoint; the pair held for a yes, into the grant
     "actions/connection_tests.py": 1,  # a refresh token pasted a moment ago
     "actions/connections.py": 1,  # the encrypted custom fields, to replace one of them or to fill a placeholder
-    "actions/grants.py": 2,  # tokens to the token endpoint and the revoke URL
+    "actions/grants.py": 1,  # the refresh token to the token endpoint
     "actions/logins.py": 1,  # tokens, passwords and keys to the host they are bound to
     "actions/recordings.py": 1,  # to find it in what is recorded, and put dots in its place
+    "actions/revocations.py": 1,  # tokens to the revoke URL
     "actions/token_requests.py": 1,  # client secret to the token endpoint, whose host is on the client's list
     "forms/pane_checks.py": 1,  # whether a stored key fits the algorithm or certificate that was just typed
     "management/commands/rotate_keys.py": 1,  # --dry-run counts what cannot be opened
@@ -77,12 +78,23 @@ WITHOUT_BY = {
     "authorizations.prune": "the clock asks",
     "authorizations._end": "its callers record who",
     "grants.find": "client credentials: an empty row before the first refresh, which records who",
-    "grants._take_lease": "a lease is a process's, not a person's",
+    "leases.take": "a lease is a process's, not a person's",
+    "leases.kept": "a lease is a process's, not a person's",
+    "circuits.check": "whoever comes first asks for all; a refresh records who",
+    "circuits.fail": "a refresh failed; whose is recorded there",
+    "circuits.close": "a refresh went well; whose is recorded there",
     "recordings.prune": "the clock asks",
     "recordings._keep": "a call was made; whoever made it is recorded there",
+    "schedules.claim": "a worker takes what the clock says is due",
+    "schedules.give_back": "a worker ends",
+    "schedules.claim_checks": "a worker takes what the clock says is due",
+    "schedules.watch": "a test was made; whoever made it is recorded there",
+    "schedules.prune": "the clock asks",
     "slots._claim": "a slot is a process's, not a person's",
+    "slots._extend": "a slot is a process's, not a person's",
     "slots._release": "a slot is a process's, not a person's",
     "slots.await_turn": "a turn is a process's, not a person's",
+    "slots.pause": "the provider asks",
     "teams.set_up": "there is nobody yet",
     "teams.create_owner": "whoever has the server's shell",
     "teams._add_owner": "the person is the one who is added",

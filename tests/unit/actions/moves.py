@@ -71,9 +71,9 @@ def at_once(times: int, do: Callable[[], Any]) -> list[Any]:
     return [thread.result() for thread in [Thread(start) for _ in range(times)]]
 
 
-def until(condition: Callable[[], bool], what: str) -> None:
+def until(condition: Callable[[], bool], what: str, *, seconds: float = 10) -> None:
     """Wait for another thread or process."""
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up, f"waited in vain for {what}"
         time.sleep(0.005)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connections.actions import authorizations, grants
+from connections.actions import authorizations, grants, revocations
 from connections.forms.sections import SECTIONS
 from connections.models import Actor, Connection, Team
 from tests.unit.oauth.loopback import Asked, Server
@@ -73,7 +73,7 @@ def walk(server: Server, connection: Connection, by: Actor) -> Walk:
     refreshed(connection, by=by)
     refreshes = [asked for asked in server.asked if asked.form.get("grant_type") == "refresh_token"]
     before, lifetime = len(server.asked), as_stored(connection).grant.lifetime
-    grants.revoke(as_stored(connection), by=by)
+    revocations.revoke(as_stored(connection), by=by)
     return Walk(
         as_stored(connection).authorization_url,
         sent,

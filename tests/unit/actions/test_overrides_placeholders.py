@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
-from connections.actions import authorizations, connection_tests, grants
+from connections.actions import authorizations, connection_tests, revocations
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import GrantError
 from connections.models import Actor, Connection, Event, Team
@@ -66,7 +66,7 @@ def send(request: str, connection: Connection, by: Actor) -> None:
     if request == "refresh":
         refreshed(connection, by=by)
     else:
-        grants.revoke(as_stored(connection), by=by)
+        revocations.revoke(as_stored(connection), by=by)
 
 
 @pytest.mark.parametrize("part", ["headers", "body"])

@@ -8,7 +8,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from connections.actions import clients, connections, grants
+from connections.actions import clients, connections, grants, leases
 from connections.actions.errors import GrantError
 from connections.models import Connection, Event, Grant
 from connections.oauth.tokens import Tokens
@@ -147,7 +147,7 @@ def test_a_live_lease_of_another_is_waited_for(authorized, simulator, by):
 def test_the_lease_outlasts_the_longest_answer():
     from connections.outbound.adapter import DEADLINE
 
-    assert timedelta(seconds=DEADLINE) < grants.LEASE
+    assert timedelta(seconds=DEADLINE) < leases.LEASE
     assert grants.WAIT > DEADLINE
 
 

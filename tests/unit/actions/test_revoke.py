@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection as database
 
-from connections.actions import grants
+from connections.actions import grants, revocations
 from connections.actions.errors import GrantError
 from connections.models import Actor, Connection, Event, Grant, Team
 from connections.models.choices import Status
@@ -82,7 +82,7 @@ def is_kept(connection: Connection) -> bool:
 def test_both_tokens_are_given_back_and_then_forgotten(server: Server, connection: Connection, by: Actor) -> None:
     authorized(connection)
 
-    outcome = grants.revoke(connection, by=by)
+    outcome = revocations.revoke(connection, by=by)
 
     assert (outcome.ended, outcome.refused) == (("refresh_token", "access_token"), None)
     credentials = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
@@ -99,7 +99,7 @@ def test_client_credentials_have_one_token_to_give_back(server: Server, connecti
     connection = changed(connection, by=by, grant_type="client_credentials")
     authorized(connection, refresh_token=None)
 
-    assert grants.revoke(connection, by=by).ended == ("access_token",)
+    assert revocations.revoke(connection, by=by).ended == ("access_token",)
 
     assert [asked.form["token"] for asked in server.asked] == ["old-access-token"]
 
@@ -113,7 +113,7 @@ def test_a_token_that_the_provider_does_not_know_is_as_good_as_revoked(
     authorized(connection)
     answering(server, refresh_token=answer, access_token=answer)
 
-    assert grants.revoke(connection, by=by).ended == ("refresh_token", "access_token")
+    assert revocations.revoke(connection, by=by).ended == ("refresh_token", "access_token")
 
     assert not Grant.objects.exists()
 
@@ -136,7 +136,7 @@ def test_a_refusal_drops_nothing(
     answering(server, refresh_token=answer, access_token=answer)
 
     with pytest.raises(GrantError) as caught:
-        grants.revoke(connection, by=by)
+        revocations.revoke(connection, by=by)
 
     assert (caught.value.code, caught.value.failure.error) == (code, error)
     assert is_kept(connection)
@@ -156,7 +156,7 @@ def test_an_unreachable_provider_drops_nothing_until_somebody_says_so(
     client.save()
 
     with pytest.raises(GrantError) as caught:
-        grants.revoke(as_stored(connection), by=by)
+        revocations.revoke(as_stored(connection), by=by)
 
     assert caught.value.failure.error == "unreachable"
     assert is_kept(connection)
@@ -179,7 +179,7 @@ def test_one_token_that_ended_ends_the_grant(
     authorized(connection)
     answering(server, **answers)
 
-    outcome = grants.revoke(connection, by=by)
+    outcome = revocations.revoke(connection, by=by)
 
     assert outcome.ended == ended
     assert outcome.refused is not None
@@ -193,15 +193,15 @@ def test_without_a_revoke_url_nothing_is_done(server: Server, connection: Connec
     connection = changed(connection, by=by, revoke_url="")
 
     with pytest.raises(GrantError) as caught:
-        grants.revoke(connection, by=by)
+        revocations.revoke(connection, by=by)
 
-    assert (grants.can_revoke(connection), caught.value.failure.error) == (False, "no_revoke_url")
+    assert (revocations.can_revoke(connection), caught.value.failure.error) == (False, "no_revoke_url")
     assert is_kept(connection)
 
 
 def test_without_tokens_there_is_nothing_to_revoke(server: Server, connection: Connection, by: Actor) -> None:
     with pytest.raises(GrantError) as caught:
-        grants.revoke(connection, by=by)
+        revocations.revoke(connection, by=by)
 
     assert (caught.value.code, server.asked) == ("not_authorized_yet", [])
 
@@ -212,7 +212,7 @@ def test_an_unreadable_token_is_not_forgotten_by_itself(server: Server, connecti
         cursor.execute("UPDATE connections_grant SET refresh_token = 'g1:00000000:damaged'")
 
     with pytest.raises(GrantError) as caught:
-        grants.revoke(connection, by=by)
+        revocations.revoke(connection, by=by)
 
     assert (caught.value.code, server.asked) == ("secret_unreadable", [])
     assert Grant.objects.get().pk == grant.pk
@@ -224,7 +224,7 @@ def test_a_redirect_takes_no_token_along(server: Server, connection: Connection,
         server.answer(307, location=f"{other.url}/revoke")
 
         with pytest.raises(GrantError) as caught:
-            grants.revoke(connection, by=by)
+            revocations.revoke(connection, by=by)
 
         assert (caught.value.failure.error, other.asked) == ("redirected", [])
     assert is_kept(connection)
@@ -290,7 +290,7 @@ def test_a_refresh_under_way_is_waited_for_and_its_new_tokens_are_given_back(
     gate = Gate(server, "/token")
     refreshing = in_thread(lambda: refreshed(connection, by=by))
     assert gate.reached.wait(20)
-    revoking = in_thread(lambda: grants.revoke(as_stored(connection), by=by))
+    revoking = in_thread(lambda: revocations.revoke(as_stored(connection), by=by))
     assert asked_at(server, "/revoke") == []
 
     gate.opened.set()
@@ -307,7 +307,7 @@ def test_a_refresh_that_comes_during_a_revocation_finds_nothing(
 ) -> None:
     authorized(connection)
     gate = Gate(server, "/revoke")
-    revoking = in_thread(lambda: grants.revoke(as_stored(connection), by=by))
+    revoking = in_thread(lambda: revocations.revoke(as_stored(connection), by=by))
     assert gate.reached.wait(20)
     refreshing = in_thread(lambda: refreshed(connection, by=by))
 
@@ -327,7 +327,7 @@ def test_who_authorizes_anew_during_a_revocation_keeps_the_new_tokens(
 ) -> None:
     authorized(connection)
     gate = Gate(server, "/revoke")
-    revoking = in_thread(lambda: grants.revoke(as_stored(connection), by=by))
+    revoking = in_thread(lambda: revocations.revoke(as_stored(connection), by=by))
     assert gate.reached.wait(20)
     grants.store(as_stored(connection), Tokens("newest-access", "newest-refresh"), by=by)
 

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -28,7 +28,10 @@ class Asked:
 
 
 class Server:
-    """`answer` sets the next and all later answers; `asked` lists the requests; `url` is its root."""
+    """`answer` sets the next and all later answers; `asked` lists the requests; `url` is its root.
+
+    With `reads` off a request is listed before its body is read, and `respond` reads it: `handler.parts()`.
+    """
 
     def __init__(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         server = self
@@ -37,13 +40,31 @@ class Server:
             protocol_version = "HTTP/1.1"
 
             def respond(self) -> None:
-                size = int(self.headers.get("Content-Length", 0))
                 headers = CaseInsensitiveDict(self.headers.items())
-                asked = Asked(self.command, self.path, headers, self.rfile.read(size))
-                server.asked.append(asked)
+                body = b"".join(self.parts()) if server.reads else b""
+                target = self.requestline.split(" ")[1]  # self.path has lost a second slash in front
+                server.asked.append(Asked(self.command, target, headers, body))
                 server.respond(self)
 
-            do_GET = do_POST = do_HEAD = do_PUT = respond
+            def parts(self) -> Iterator[bytes]:
+                """The body of the request, as it comes."""
+                if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+                    left = int(self.headers.get("Content-Length", 0))
+                    while left and (part := self.rfile.read1(min(left, 65536))):  # type: ignore[attr-defined]
+                        left -= len(part)
+                        yield part
+                    if left:
+                        raise ConnectionError("the body broke off")
+                    return
+                while size := int(self.rfile.readline(), 16):
+                    yield self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
+
+            def __getattr__(self, name: str) -> Any:
+                if name.startswith("do_"):
+                    return self.respond
+                raise AttributeError(name)
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -55,6 +76,7 @@ class Server:
                 pass  # clients that hang up, as those with a deadline do
 
         self.asked: list[Asked] = []
+        self.reads = True
         self.respond: Callable[[Any], None] = lambda handler: None
         self._http = Quiet((host, 0), Handler)
         if tls:

@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from connections.models import Connection, Membership, Role
+from connections.actions import api_keys
+from connections.models import Actor, ApiKey, Connection, Membership, Role
 from tests import factories
 from tests.conftest import signed_in
 from tests.unit.views.pages import visit
@@ -34,6 +35,8 @@ ADDRESSES: list[tuple[str, str, bool | None, bool | None]] = [
     ("connection_revoke", "connection", False, False),
     ("connection_debug", "connection", False, False),
     ("connection_debug_download", "connection", False, None),
+    ("connection_use", "connection", True, None),
+    ("connection_history", "connection", True, None),
     ("connection_used_by", "connection", True, None),
     ("connection_clone", "connection", False, False),
     ("connection_replace", "connection", False, False),
@@ -47,16 +50,29 @@ ADDRESSES: list[tuple[str, str, bool | None, bool | None]] = [
     ("client_create", "", False, False),
     ("client_edit", "client", False, False),
     ("client_delete", "client", False, False),
+    ("api_keys", "", False, None),
+    ("api_key_create", "", False, False),
+    ("api_key_revoke", "api_key", False, False),
 ]
+ADMINISTRATION = {"api_key_create", "api_key_revoke"}  # not for who manages connections either
 OPEN = {"setup", "healthz", "readyz", "metrics", "oauth_callback"}  # reachable without signing in
-WITH_CONNECTION = [row for row in ADDRESSES if row[1] in ("connection", "client")]
+WITH_CONNECTION = [row for row in ADDRESSES if row[1] in ("connection", "client", "api_key")]
 NAMES = [row[0] for row in ADDRESSES]
+
+
+API_KEY = uuid.UUID(int=3)
+
+
+@pytest.fixture(autouse=True)
+def api_key(alice: Membership) -> ApiKey:
+    return api_keys.create(by=Actor.member(alice), id=API_KEY, name="Order import", scopes=["tokens"])[0]
 
 
 def address(name: str, argument: str, connection: Connection) -> str:
     kwargs: dict[str, Any] = {
         "connection": {"id": connection.pk},
         "client": {"id": connection.oauth_client_id},
+        "api_key": {"id": API_KEY},
         "application": {"application": "http"},
         "": {},
     }[argument]
@@ -74,10 +90,10 @@ class TestEveryAddress:
         self, name: str, argument: str, get: bool | None, post: bool | None,
         as_alice: Client, as_bob: Client, connection: Connection,
     ) -> None:  # fmt: skip
-        for person in (as_alice, as_bob):
-            answer = person.get(address(name, argument, connection))
-            expected = {None: (405,), True: (200, 302), False: (200, 302, 400)}[get]
-            assert answer.status_code in expected
+        expected = {None: (405,), True: (200, 302), False: (200, 302, 400)}[get]
+        assert as_alice.get(address(name, argument, connection)).status_code in expected
+        expected = (403,) if name in ADMINISTRATION else expected
+        assert as_bob.get(address(name, argument, connection)).status_code in expected
 
     def test_lets_somebody_who_watches_see_and_change_nothing(
         self, name: str, argument: str, get: bool | None, post: bool | None, as_mona: Client, connection: Connection
@@ -129,9 +145,9 @@ def test_another_teams_things_do_not_exist(
     name: str, argument: str, get: bool | None, post: bool | None, as_charlie: Client, connection: Connection
 ) -> None:
     where = address(name, argument, connection)
-    nowhere = where.replace(str(connection.pk), str(uuid.uuid4())).replace(
-        str(connection.oauth_client_id), str(uuid.uuid4())
-    )
+    nowhere = where
+    for id in (connection.pk, connection.oauth_client_id, API_KEY):
+        nowhere = nowhere.replace(str(id), str(uuid.uuid4()))
     for method in ("get", "post"):
         answers = [getattr(as_charlie, method)(path) for path in (where, nowhere)]
         expected = 405 if {"get": get, "post": post}[method] is None else 404
@@ -141,8 +157,9 @@ def test_another_teams_things_do_not_exist(
 
 
 def test_lists_show_only_ones_own_team(as_charlie: Client, connection: Connection) -> None:
-    for path in ("/connections/", "/clients/"):
+    for path in ("/connections/", "/clients/", "/team/api-keys/"):
         text = visit(as_charlie, path).text
+        assert "Order import" not in text
         assert "Purchase orders" not in text
         assert "Simulator app" not in text
 

@@ -16,7 +16,8 @@ from tests.conftest import Simulator
 from tests.unit.views.pages import Page
 
 PAGES = ["/connections/", "/connections/new/", "/connections/new/http/", "pane", "pane/authorize/", "pane/delete/",
-         "/clients/", "/clients/new/", "client", "client/delete/", "/oauth/callback/", "/oauth/login/", "/nowhere/",
+         "pane/use/", "pane/history/",
+         "/clients/", "/clients/new/", "client", "client/delete/", "/team/api-keys/", "/oauth/callback/", "/oauth/login/", "/nowhere/",
          "/accounts/login/", "/accounts/password/reset/", "/healthz", "/readyz", "/setup/x/"]  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def test_every_page_is_hardened_and_kept_by_nobody(as_bob: Client, connection: C
     answer = as_bob.get(where)
     assert answer.status_code != 500
     assert_hardened(answer)
-    if where.startswith(("/connections/", "/clients/", "/oauth/")) and answer.status_code == 200:
+    if where.startswith(("/connections/", "/clients/", "/oauth/", "/team/")) and answer.status_code == 200:
         assert "no-store" in answer["Cache-Control"]
         assert "private" in answer["Cache-Control"]
 

@@ -145,8 +145,8 @@ def test_the_queue_is_counted_by_what_may_run() -> None:
 
 
 def test_a_closed_circuit_is_not_counted(team: Team) -> None:
-    Circuit.objects.create(client=factories.oauth_client(team), failures=2)
-    Circuit.objects.create(client=factories.oauth_client(team), failures=9, opened_at=timezone.now())
+    Circuit.objects.create(client=factories.oauth_client(team), failed=[])
+    Circuit.objects.create(client=factories.oauth_client(team), failed=[], opened_at=timezone.now())
     assert numbers()["gatehouse_circuits_open"] == 1
 
 
