@@ -1,7 +1,7 @@
 """What is counted over all processes and machines: the names of the numbers, which /metrics shows, and what each one means.
 
-They stand in the Tally table, so that whichever process is asked tells of all of them. Nothing in it names a team, a
-connection, a key or a person.
+They are added up in the Tally table, a few seconds behind, so that whichever process is asked tells of all of them. Nothing in
+it names a team, a connection, a key or a person.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from connections.actions import usage
 from connections.models import Tally
 
 RefreshOutcome = Literal["refreshed", "transient", "client", "reauthorize", "misconfigured", "lost"]
@@ -41,6 +42,29 @@ COUNTERS: Final = (
 # A histogram is a tally for each bucket, not cumulated, and one for the sum.
 BUCKET: Final = "refresh_seconds_bucket"
 SUM: Final = "refresh_seconds_sum"
+
+
+def refresh(outcome: RefreshOutcome, seconds: float) -> None:
+    """A provider was asked for a new access token; how that ended and how long it took."""
+    usage.add("refreshes_total", outcome)
+    usage.add(BUCKET, bucket(seconds))
+    usage.add(SUM, value=seconds)
+
+
+def lease_wait(seconds: float) -> None:
+    """A caller has waited for another one's refresh."""
+    usage.add("lease_waits_total")
+    usage.add("lease_wait_seconds_total", value=seconds)
+
+
+def token_read(outcome: TokenReadOutcome) -> None:
+    """An integration asked for a token."""
+    usage.add("token_reads_total", outcome)
+
+
+def proxy_call() -> None:
+    """A request was sent through a connection."""
+    usage.add("proxy_calls_total")
 
 
 def bucket(seconds: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.functional import cached_property
 
 from connections import applications
 from connections.actions import connections as actions
@@ -216,12 +217,18 @@ class ConnectionForm(PaneFields):
         elif text := self._value(name):
             self.carried.append((name, text))
 
-    @property
+    def __getitem__(self, name: str) -> forms.BoundField:
+        # A template looks here first for each property. Django's own refusal spells out every field, each time.
+        if name not in self.fields:
+            raise KeyError(name)
+        return super().__getitem__(name)
+
+    @cached_property
     def sections(self) -> list[Section]:
         present = {title: [self[name] for name in names if name in self.fields] for title, names in SECTIONS.items()}
         return [Section(title, fields) for title, fields in present.items() if fields]
 
-    @property
+    @cached_property
     def reshaping(self) -> list[str]:
         """The last field of each section after whose change the pane must be drawn anew (a button, where script is off)."""
         shaping = ([field.name for field in section.fields if field.name in SHAPING] for section in self.sections)

@@ -134,8 +134,17 @@ class RowsWidget(forms.Widget):
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context(name, None, attrs)
-        context["widget"]["rows"] = [{"name": name, "value": text} for name, text in [*(value or []), ["", ""]]]
+        filled = [*(value or []), ["", ""]]
+        context["widget"] |= {
+            "rows": [self._row(number, *row) for number, row in enumerate(filled, start=1)],
+            "more_rows": [self._row("last but one"), self._row("last")],
+            "new_row": self._row("new"),
+            "is_secret": False,
+        }
         return context
+
+    def _row(self, place: str | int, name: str = "", value: str = "") -> dict[str, Any]:
+        return {"place": place, "name": name, "value": value, "is_stored": False}
 
 
 class RowsField(forms.Field):
@@ -204,9 +213,9 @@ class SecretRowsWidget(RowsWidget):
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
         context = super().get_context(name, [[row[0], ""] for row in value or []], attrs)
-        context["widget"]["secret"] = True
+        context["widget"]["is_secret"] = True
         for row in context["widget"]["rows"]:
-            row["stored"] = row["name"] in self.stored
+            row["is_stored"] = row["name"] in self.stored
         return context
 
 

@@ -29,6 +29,7 @@ from connections.models.choices import AuthType
 from connections.outbound import OutboundError
 from connections.views import pane, standing
 from connections.views.access import Request, manager, member
+from connections.views.compression import compressed
 from connections.views.sessions import session_secret
 
 PAGE = 50
@@ -36,6 +37,7 @@ SAVED = "Saved."
 
 
 @member
+@compressed
 @never_cache
 @require_safe
 def connections(request: Request) -> HttpResponse:
@@ -66,6 +68,7 @@ def _matches(application: Application, wanted: str) -> bool:
 
 
 @manager
+@compressed
 @pane.provider_form
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -88,6 +91,7 @@ def connection_create(request: Request, application: str) -> HttpResponse:
 
 
 @member
+@compressed
 @pane.provider_form
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])

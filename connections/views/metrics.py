@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.db.models import Count, Min, Q, Value
-from django.db.models.functions import Coalesce, Greatest, NullIf
+from django.db.models.functions import Coalesce, NullIf
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -24,8 +24,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from connections.actions import tallies
-from connections.models import Circuit, Connection, Grant
+from connections.actions import schedules, tallies
+from connections.models import Circuit, Connection
 from connections.models.choices import Status
 
 PREFIX = "gatehouse_"
@@ -122,13 +122,12 @@ class Numbers(Collector):
         return family
 
     def _grants(self) -> Iterator[Metric]:
-        due = Grant.objects.filter(
-            Q(retry_at=None) | Q(retry_at__lte=self.now), refresh_at__lte=self.now, is_refused=False
-        )
         # After a failure it is due again from when the provider may be asked again, not from when it was due at first.
-        since = Greatest("refresh_at", Coalesce("retry_at", "refresh_at"))
-        found = due.aggregate(count=Count("pk"), oldest=Min(since))
-        yield _gauge("grants_due", "Access tokens that the worker has to renew now.", found["count"])
+        since = Coalesce("retry_at", "refresh_at", "failed_at")
+        found = schedules.due(self.now).aggregate(count=Count("pk"), oldest=Min(since))
+        yield _gauge(
+            "grants_due", "Access tokens that are to be renewed now and that no worker has taken on.", found["count"]
+        )
         yield _gauge("grant_due_age_seconds", "How long the one of them that waits longest has waited; it grows where no worker runs.",
                      self._age(found["oldest"]))  # fmt: skip
 

@@ -55,7 +55,7 @@ ADDRESSES: list[tuple[str, str, bool | None, bool | None]] = [
     ("api_key_revoke", "api_key", False, False),
 ]
 ADMINISTRATION = {"api_key_create", "api_key_revoke"}  # not for who manages connections either
-OPEN = {"setup", "healthz", "readyz", "oauth_callback"}  # reachable without signing in
+OPEN = {"setup", "healthz", "readyz", "metrics", "oauth_callback"}  # reachable without signing in
 WITH_CONNECTION = [row for row in ADDRESSES if row[1] in ("connection", "client", "api_key")]
 NAMES = [row[0] for row in ADDRESSES]
 

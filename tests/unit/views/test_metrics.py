@@ -15,7 +15,7 @@ from django_tasks_db.models import DBTaskResult, get_date_max
 from prometheus_client import parser
 from prometheus_client.openmetrics import parser as openmetrics
 
-from connections.actions import tallies
+from connections.actions import tallies, usage
 from connections.models import Circuit, Membership, Tally, Team
 from tests import factories
 
@@ -76,24 +76,31 @@ def test_tallies_of_all_processes_are_told() -> None:
 
 def test_the_buckets_of_the_histogram_are_cumulated() -> None:
     for seconds in (0.04, 0.05, 0.3, 99):
-        tally, _ = Tally.objects.get_or_create(name=tallies.BUCKET, label=tallies.bucket(seconds))
-        Tally.objects.filter(pk=tally.pk).update(value=tally.value + 1)
-    Tally.objects.create(name=tallies.SUM, value=99.39)
+        tallies.refresh("refreshed", seconds)
+    usage.flush()
     found = numbers()
     bounds = ("0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "25", "+Inf")
-    assert [found[f"gatehouse_refresh_seconds_bucket{{le={bound}}}"] for bound in bounds] == [
-        2,
-        2,
-        2,
-        3,
-        3,
-        3,
-        3,
-        3,
-        3,
-        4,
-    ]
-    assert (found["gatehouse_refresh_seconds_count"], found["gatehouse_refresh_seconds_sum"]) == (4, 99.39)
+    buckets = [found[f"gatehouse_refresh_seconds_bucket{{le={bound}}}"] for bound in bounds]
+    assert buckets == [2, 2, 2, 3, 3, 3, 3, 3, 3, 4]
+    assert found["gatehouse_refresh_seconds_count"] == 4 == found["gatehouse_refreshes_total{outcome=refreshed}"]
+    assert found["gatehouse_refresh_seconds_sum"] == pytest.approx(99.39)
+
+
+def test_what_happens_is_counted_under_the_names_that_are_shown() -> None:
+    for _ in range(2):
+        tallies.refresh("lost", 1)
+        tallies.lease_wait(0.25)
+        tallies.token_read("refused")
+        tallies.proxy_call()
+    usage.flush()
+    changed = {name: value for name, value in numbers().items() if value and "refresh_seconds" not in name}
+    assert changed == {
+        "gatehouse_refreshes_total{outcome=lost}": 2,
+        "gatehouse_lease_waits_total": 2,
+        "gatehouse_lease_wait_seconds_total": 0.5,
+        "gatehouse_token_reads_total{outcome=refused}": 2,
+        "gatehouse_proxy_calls_total": 2,
+    }
 
 
 def test_connections_are_counted_by_status(team: Team) -> None:
@@ -117,6 +124,7 @@ def test_only_what_the_worker_has_to_renew_now_is_due(team: Team) -> None:
         {"refresh_at": ago, "retry_at": later},
         {"refresh_at": ago, "is_refused": True},
         {"refresh_at": None},
+        {"refresh_at": ago, "queued_until": now + timedelta(minutes=1)},
     ):
         factories.grant(factories.connection(team), refresh_token="r", **fields)
     found = numbers()
