@@ -27,7 +27,12 @@ BIN = Path(sys.executable).parent
 IN_CI = bool(os.environ.get("CI"))
 CORES = str(max(2, os.cpu_count() or 2))
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-DEBIAN = {"chromium": BROWSERS, "apache2-bin": ("apache2",)}  # package: what shows that it is there
+DEBIAN = {
+    "chromium": BROWSERS,
+    "apache2-bin": ("apache2",),
+    "curl": ("curl",),
+    "jq": ("jq",),
+}  # package: what shows that it is there
 LOCAL_POSTGRES = ("postgres://postgres@127.0.0.1:5432/postgres", "postgres://%2Fvar%2Frun%2Fpostgresql/postgres")
 # What the settings ask for; nothing of it opens anything that is kept.
 ENVIRONMENT = {

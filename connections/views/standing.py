@@ -12,6 +12,7 @@ from django.utils.dateformat import format
 from connections.models import Connection, Grant
 from connections.models.choices import AuthType, Status
 
+SHORT = "j M Y, H:i"
 SOON = timedelta(days=30)  # before an authorization ends, it is time to renew it
 
 
@@ -45,18 +46,19 @@ def notes(connection: Connection, *, now: datetime | None = None) -> list[Fact]:
     now = now or timezone.now()
     found = []
     if connection.status == Status.OFFLINE:
-        found.append(Fact("", f"since {_at(connection.status_since)}"))
+        found.append(Fact("", f"since {format(connection.status_since, SHORT)}"))
     if connection.last_used_at:
-        found.append(Fact("", f"last used {_at(connection.last_used_at)}"))
+        found.append(Fact("", f"used {format(connection.last_used_at, SHORT)}"))
     grant: Grant | None = getattr(connection, "grant", None)
     until = authorized_until(connection, grant) if grant else None
     if until and until - now <= SOON:
-        found.append(Fact("", f"authorized until {_at(until)}", "warning" if until > now else "offline"))
+        text = f"authorized until {format(until, SHORT)}"
+        found.append(Fact("", text, "warning" if until > now else "offline"))
     return found
 
 
 def _at(moment: datetime) -> str:
-    return f"{format(moment, 'j M Y, H:i')} UTC"
+    return f"{format(moment, SHORT)} UTC"
 
 
 def _next_attempt(connection: Connection, grant: Grant | None, now: datetime) -> Fact | None:

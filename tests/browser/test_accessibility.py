@@ -126,6 +126,37 @@ def test_pages_without_a_connection(
     page.wait_for_url("**/connections/")
     page.goto(f"{gatehouse.url}/connections/new/amazon-vendor-central/")
     check(page, "pane, Vendor Central, page")
+    page.goto(f"{gatehouse.url}/team/api-keys/")
+    check(page, "no API keys")
+    done(check)
+
+
+def test_pages_of_api_keys(
+    gatehouse: Gatehouse, open_browser: Callable[..., BrowserContext], look: dict[str, Any],
+    check: Callable[[Page, str], None],
+) -> None:  # fmt: skip
+    page = sign_in(open_browser(**look), gatehouse)
+    page.goto(f"{gatehouse.url}/team/api-keys/new/")
+    check(page, "new API key")
+    page.get_by_label("Only these").check()
+    page.get_by_label("Ends").select_option("On a day")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_text("Not created yet.")).to_be_visible()
+    check(page, "new API key with errors")
+    page.get_by_label("Name", exact=True).fill("Looked at")
+    page.get_by_label("All of the team").check()
+    page.get_by_label("Ends").select_option("In 90 days")
+    page.get_by_role("button", name="Create", exact=True).click()
+    expect(page.get_by_text("it is not shown again")).to_be_visible()
+    check(page, "API key made")
+    page.get_by_role("link", name="I have copied it").click()
+    check(page, "API keys")
+    page.get_by_role("link", name="Revoke Looked at").first.click()
+    check(page, "revoke an API key")
+    page.get_by_role("button", name="Revoke").click()
+    check(page, "API keys, revoked")
+    page.get_by_role("button", name="Team").click()
+    check(page, "team menu")
     done(check)
 
 
@@ -148,6 +179,10 @@ def test_pages_of_a_connection(
     save_and_authorize(page).get_by_role("button", name="Confirm").click()
     expect(pane.get_by_text("The test passed.")).to_be_visible()
     check(page, "test passed")
+    for title, id in (("Use this connection", "token-curl"), ("History", "history")):
+        pane.locator("summary", has_text=title).click()
+        expect(pane.locator(f"#{id}")).to_be_visible()
+    check(page, "use and history, unfolded")
     window = save_and_authorize(page)
     window.get_by_label("Vendor group or seller account that consents").select_option("VGSIMULATOR02")
     window.get_by_role("button", name="Confirm").click()
@@ -170,6 +205,9 @@ def test_pages_of_a_connection(
     check(page, "edit, drawer")
     page.goto(f"{gatehouse.url}/clients/")
     check(page, "clients with one")
+    for path in ("use/", "history/"):
+        page.goto(f"{address}{path}")
+        check(page, path)
     page.goto(f"{address}delete/")
     check(page, "delete")
     page.get_by_role("button", name="Delete").click()

@@ -129,8 +129,8 @@ def test_the_list_says_since_when_and_what_ends_soon(as_bob: Client, connection:
     factories.grant(connection, refresh_token="r", authorized_at=datetime(2020, 1, 1, tzinfo=UTC))
     words = visit(as_bob, "/connections/").words
     for told in (
-        "since 15 Jun 2030, 12:00 UTC",
-        "last used 15 Jun 2030, 12:00 UTC",
-        "authorized until 31 Dec 2020, 00:00 UTC",
+        "since 15 Jun 2030, 12:00",
+        "used 15 Jun 2030, 12:00",
+        "authorized until 31 Dec 2020, 00:00",
     ):
         assert told in words
