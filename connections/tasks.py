@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from django.db import connections as databases
+from django.utils import timezone
 from django_tasks import task
 
-from connections.actions import authorizations, connection_tests, grants, recordings, schedules
+from connections.actions import authorizations, connection_tests, grants, recordings, schedules, usage
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import GrantError
 from connections.models import Actor, Connection
@@ -37,6 +38,11 @@ def schedule() -> int:
         check_connections.enqueue([str(pk) for pk in checks])
         count += 1
     return count
+
+
+def tell() -> None:
+    """Write the minutes of usage that are over into the audit trail."""
+    usage.tell(timezone.now())
 
 
 def prune() -> None:

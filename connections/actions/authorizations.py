@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from connections.actions import connections, events, grants, token_requests
+from connections.actions import connections, events, grants, pairs, token_requests
 from connections.actions.errors import ActionError, GrantError, as_json
 from connections.actions.token_requests import redirect_uri as redirect_uri
 from connections.applications import Failure
@@ -122,7 +122,7 @@ def complete(query: Mapping[str, str], *, user: User, session_secret: str, by: A
             query=query,
         )
     except OAuthError as error:
-        return _fail(attempt, grants.token_failure(error), by=by)
+        return _fail(attempt, pairs.token_failure(error), by=by)
     except GrantError as refused:
         return _fail(attempt, refused.failure, by=by)
     return _received(attempt, tokens, by=by)

@@ -23,6 +23,7 @@ from connections.actions import (
     connections,
     events,
     grants,
+    pairs,
     recordings,
     schedules,
     token_requests,
@@ -175,7 +176,7 @@ def _attempt(name: str, attempt: Callable[[], Step], connection: Connection) -> 
         failure = Failure(error=error.code, description=error.detail, where="call")
         return _explained(name, connection.provider.explain(failure), f"{error.host}: {error.detail}")
     except OAuthError as error:
-        failure = grants.token_failure(error)
+        failure = pairs.token_failure(error)
         return _explained(name, connection.provider.explain(failure), said(failure))
     except GrantError as error:
         return _explained(name, connection.provider.explain(error.failure), said(error.failure))

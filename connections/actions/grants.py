@@ -12,22 +12,21 @@ import secrets
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from connections.actions import circuits, connections, events, leases, logins, pauses, token_requests
+from connections.actions import circuits, connections, events, leases, logins, pauses, tallies, token_requests
 from connections.actions.errors import CODES, GrantError, as_json, from_json, problem
-from connections.applications import Failure
+from connections.actions.pairs import text, token_failure, token_fields
 from connections.models import Actor, Circuit, Connection, Grant, OAuthClient
 from connections.models.choices import AuthType, GrantType, Status
 from connections.oauth.endpoint import TokenEndpoint
 from connections.oauth.errors import OAuthError
 from connections.oauth.tokens import Tokens
-from connections.sealing import Sealed, SealError
+from connections.sealing import SealError
 
 MIN_VALID = 60  # seconds an access token must still be good to be handed out
 WAIT = 45  # seconds a caller waits for another's refresh
@@ -39,10 +38,6 @@ BACK_OFF = {
 }  # first, longest
 LONG_GONE = (timedelta(days=1), 4 * 3600)  # who fails for that long is asked less often: seconds
 YOUNG = timedelta(seconds=30)
-AHEAD = timedelta(minutes=5)  # a token is renewed this long before it ends or earlier, so that nobody waits for it
-# A grant is used at least this often, since providers forget those that nobody uses (30, 60 or 90 days are common).
-KEEP_ALIVE = timedelta(days=7)
-MAX_LIFETIME = 10 * 365 * 86400
 # Found out here, before the provider is asked. Whoever needs a token may look again at any time; only the worker waits.
 OURS = frozenset({"no_client", "secret_host", "client_secret_unreadable", "refresh_token_unreadable"})
 WORKER_WAIT = timedelta(minutes=5)
@@ -101,8 +96,10 @@ def refresh(connection: Connection, *, by: Actor, stale: int | None = None, insi
         if is_mine:
             return _fly(flight, connection, by=by, stale=stale, insist=insist, give_up=give_up)
         pauses.let_go()
-        if not flight.landed.wait(give_up - time.monotonic()):
+        began = time.monotonic()
+        if not flight.landed.wait(give_up - began):
             raise GrantError("provider_unavailable", problem("busy"), retry_after=5)
+        tallies.lease_wait(time.monotonic() - began)
         outcome = flight.outcome
         if isinstance(outcome, Grant) and outcome.generation != stale:
             return _filled(outcome)
@@ -127,7 +124,9 @@ def _fly(
             if leases.take(grant, owner):
                 break
             insist = False  # whoever holds the lease is asking right now
+            began = time.monotonic()
             _await_other(grant, give_up)
+            tallies.lease_wait(time.monotonic() - began)
         flight.has_asked = True
         with leases.kept(grant, owner):
             flight.outcome = grant = _fetch(grant, by=by)
@@ -197,13 +196,14 @@ def _defer(grant: Grant, error: GrantError, now: datetime, *, by: Actor) -> None
 
 
 def _fetch(grant: Grant, *, by: Actor) -> Grant:
-    connection = grant.connection
+    connection, began = grant.connection, time.monotonic()
     try:
         fields = token_fields(grant, _ask(grant))
-    except OAuthError as error:
+    except (OAuthError, UnicodeEncodeError) as error:
+        if isinstance(error, UnicodeEncodeError):  # half of a surrogate pair, which JSON can write
+            error = OAuthError("broken_answer", "The token holds what no header can carry.")
+        tallies.refresh(error.kind, time.monotonic() - began)
         return _failed(grant, error, by=by)
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can write
-        return _failed(grant, OAuthError("broken_answer", "The token holds what no header can carry."), by=by)
     except GrantError as error:  # a secret that is missing, cannot be opened or may not go there
         Grant.objects.filter(pk=grant.pk, generation=grant.generation).update(retry_at=timezone.now() + WORKER_WAIT)
         connections.set_status(connection, Status.OFFLINE, as_json(error.failure), by=by)
@@ -215,6 +215,7 @@ def _fetch(grant: Grant, *, by: Actor) -> Grant:
             if (connection.status, connection.failure) != (Status.ONLINE, None):
                 connections.set_status(connection, Status.ONLINE, None, by=by)
             events.record(by=by, action="grant.refresh", about=connection, expires_at=fields["expires_at"].isoformat())
+    tallies.refresh("refreshed" if won else "lost", time.monotonic() - began)
     if not won:
         return _filled(find(connection))  # who lost re-reads: the grant was authorized anew, or is gone
     for name, value in (fields | {"generation": grant.generation + 1}).items():
@@ -245,58 +246,6 @@ def _ask(grant: Grant) -> Tokens:
     except SealError:
         raise GrantError("secret_unreadable", problem("refresh_token_unreadable")) from None
     return token_requests.refresh(connection, refresh_token=refresh_token)
-
-
-def token_fields(grant: Grant, tokens: Tokens) -> dict[str, Any]:
-    """What an update of the grant's row must write: the pair together, the generation moved, the lease and failures gone.
-
-    No refresh token in the answer keeps the old one. No lifetime in it means the last one known (one hour at first).
-    """
-    now = timezone.now()
-    lifetime = min(tokens.expires_in, MAX_LIFETIME) if tokens.expires_in else grant.lifetime
-    ends_at = now + timedelta(seconds=lifetime)
-    fields = {
-        "access_token": _sealed(grant, "access_token", tokens.access_token),
-        "token_type": _text(tokens.token_type, 50),
-        "expires_at": ends_at,
-        "refresh_at": ends_at if _is_same(grant, tokens) else min(ends_at - _ahead(lifetime), now + KEEP_ALIVE),
-        "lifetime": lifetime,
-        "generation": F("generation") + 1,
-        "refreshed_at": now,
-        "failures": 0,
-        "failed_at": None,
-        "retry_at": None,
-        "is_refused": False,
-        "lease_owner": "",
-        "lease_expires_at": None,
-        "queued_until": None,
-    }
-    if tokens.refresh_token:
-        fields["refresh_token"] = _sealed(grant, "refresh_token", tokens.refresh_token)
-    if tokens.scope:
-        fields["scope"] = _text(tokens.scope, 2000)
-    return fields
-
-
-def _ahead(lifetime: int) -> timedelta:
-    """How long before its end a token is renewed. Spread, so that what was authorized at one time is not renewed at one time;
-    short-lived ones in the last third of their life.
-    """
-    return min(AHEAD, timedelta(seconds=lifetime) / 6) * random.uniform(1, 2)  # noqa: S311  no secret in it
-
-
-def _is_same(grant: Grant, tokens: Tokens) -> bool:
-    """Some providers give out the same token until it ends. Asking for it ahead of time is in vain."""
-    return grant.access_token is not None and grant.access_token.is_text(tokens.access_token)
-
-
-def _text(text: str, length: int) -> str:
-    """What both databases can keep: no NUL, no half of a surrogate pair. An odd word must not cost the tokens beside it."""
-    return text.replace("\0", "").encode(errors="replace").decode()[:length]
-
-
-def _sealed(grant: Grant, column: str, text: str) -> Sealed:
-    return Grant._meta.get_field(column).seal(grant, text)  # type: ignore[union-attr, no-any-return]
 
 
 def _failed(grant: Grant, error: OAuthError, *, by: Actor) -> Grant:
@@ -341,16 +290,6 @@ def _back_off(error: OAuthError, grant: Grant, now: datetime) -> float:
     return max(float(wait), min(error.retry_after or 0, 86400))
 
 
-def token_failure(error: OAuthError) -> Failure:
-    return Failure(
-        error=error.error,
-        description=_text(error.description, 500),
-        status=error.status,
-        request_id=error.request_id and _text(error.request_id, 128),
-        where="token",
-    )
-
-
 @transaction.atomic
 def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = "") -> Grant:
     """Put a newly authorized pair in place of whatever was there.
@@ -366,7 +305,7 @@ def store(connection: Connection, tokens: Tokens, *, by: Actor, identity: str = 
     fields = token_fields(grant, tokens)
     if grant.upstream_identity != identity:
         fields.setdefault("refresh_token", None)
-    fields |= {"authorized_at": timezone.now(), "authorized_by": by.user, "scope": _text(tokens.scope or "", 2000)}
+    fields |= {"authorized_at": timezone.now(), "authorized_by": by.user, "scope": text(tokens.scope or "", 2000)}
     fields["upstream_identity"] = identity[:200]
     Grant.objects.filter(pk=grant.pk).update(**fields)
     connections.set_status(connection, Status.ONLINE, None, by=by)

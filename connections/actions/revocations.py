@@ -10,7 +10,8 @@ from django.db import transaction
 
 from connections.actions import connections, events, leases, pauses, token_requests
 from connections.actions.errors import CODES, GrantError, as_json, problem
-from connections.actions.grants import WAIT, lock, token_failure
+from connections.actions.grants import WAIT, lock
+from connections.actions.pairs import token_failure
 from connections.actions.token_requests import Revocation, TokenKind
 from connections.models import Actor, Connection, Grant
 from connections.models.choices import AuthType, Status

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from connections import sealing, tasks
-from connections.actions import connection_tests, grants
+from connections.actions import connection_tests, grants, pairs
 from connections.actions.connection_tests import Candidate
 from connections.actions.errors import GrantError
 from connections.models import Actor, AuthorizationAttempt, Connection, Grant
@@ -32,7 +32,7 @@ def authorized(simulator, team):
             "expires_at": timezone.now() + timedelta(hours=1),
         }
         fields = good | fields
-        factories.grant(connection, refresh_at=fields["expires_at"] - grants.AHEAD, **fields)
+        factories.grant(connection, refresh_at=fields["expires_at"] - pairs.AHEAD, **fields)
         return connection
 
     return make
@@ -196,7 +196,7 @@ def test_renewals_of_what_was_authorized_together_are_spread(authorized, by):
         connection = authorized(expires_at=timezone.now())
         grant = grants.refresh(connection, by=by)
         ahead = grant.expires_at - grant.refresh_at
-        assert grants.AHEAD <= ahead <= 2 * grants.AHEAD
+        assert pairs.AHEAD <= ahead <= 2 * pairs.AHEAD
         waits.add(ahead)
     assert len(waits) == 8
 
@@ -256,4 +256,4 @@ def test_it_is_tested_less_often_the_longer_it_fails(broken, simulator):
 def test_nothing_is_due_in_an_empty_database(db):
     assert run_due() == 0
     call_command("worker", once=True)
-    assert grants.AHEAD.total_seconds() > grants.MIN_VALID, "the worker is ahead of the callers"
+    assert pairs.AHEAD.total_seconds() > grants.MIN_VALID, "the worker is ahead of the callers"

@@ -21,6 +21,7 @@ from connections import tasks
 log = logging.getLogger(__name__)
 LOOK = 1  # seconds between looks at what is due
 IDLE = 0.5  # seconds between looks at an empty queue
+TELL = 20  # seconds between two looks at minutes of usage that are over
 PRUNE = 600  # seconds
 
 
@@ -39,6 +40,7 @@ class Command(BaseCommand):
             while tasks.schedule():
                 _runner(batch=True).run()
             _runner(batch=True).run()
+            tasks.tell()
             return
         threading.Thread(target=_look, name="scheduler", daemon=True).start()
         runner = _runner(batch=False)
@@ -66,13 +68,14 @@ def _runner(*, batch: bool) -> Worker:
 
 def _look() -> None:
     """Beside the queue's own loop: a long task must not keep what is due out of the other workers' queue."""
-    pruned = -float(PRUNE)
+    due = {tasks.schedule: 0.0, tasks.tell: 0.0, tasks.prune: 0.0}
+    pauses = {tasks.schedule: LOOK, tasks.tell: TELL, tasks.prune: PRUNE}
     while not tasks.stopping.wait(LOOK):
+        now = time.monotonic()
         try:
-            tasks.schedule()
-            if time.monotonic() - pruned > PRUNE:
-                tasks.prune()
-                pruned = time.monotonic()
+            for do in [do for do, at in due.items() if at <= now]:
+                due[do] = now + pauses[do]
+                do()
         except DatabaseError as error:
             _complain(error)
         close_old_connections()

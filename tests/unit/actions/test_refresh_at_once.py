@@ -8,7 +8,7 @@ from django.db import connection as database
 from django.db import transaction
 from django.utils import timezone
 
-from connections.actions import clients, connections, grants, leases
+from connections.actions import clients, connections, grants, leases, pairs
 from connections.actions.errors import GrantError
 from connections.models import Connection, Event, Grant
 from connections.oauth.tokens import Tokens
@@ -138,7 +138,7 @@ def test_a_live_lease_of_another_is_waited_for(authorized, simulator, by):
     before = refreshes(simulator)
     grant = stored(authorized)
     waiting = Thread(lambda: grants.refresh(Connection.objects.get(), by=by, stale=grant.generation))
-    fields = grants.token_fields(grant, Tokens(access_token="Atza|theirs"))
+    fields = pairs.token_fields(grant, Tokens(access_token="Atza|theirs"))
     Grant.objects.filter(pk=grant.pk).update(**fields)
     assert waiting.result().access_token.reveal() == "Atza|theirs"
     assert refreshes(simulator) == before
