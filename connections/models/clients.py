@@ -32,6 +32,10 @@ class OAuthClient(models.Model):
     secret_hosts = models.JSONField(default=list, blank=True)
     secret_set_at = models.DateTimeField(null=True, blank=True)
     secret_set_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    secret_expires_at = models.DateTimeField(null=True, blank=True)
+    # The one before, while the provider takes both: a refresh tries it when the first is refused.
+    previous_secret = SealedField()
+    previous_secret_expires_at = models.DateTimeField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField(default=timezone.now)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")

@@ -81,7 +81,12 @@ class Event(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "number"], name="event_number_unique")]
-        indexes = [models.Index(fields=["team", "object_id", "-number"], name="event_by_object")]
+        indexes = [
+            models.Index(fields=["team", "object_id", "-number"], name="event_by_object"),
+            models.Index(fields=["team", "actor", "-number"], name="event_by_actor"),
+            models.Index(fields=["team", "action", "-number"], name="event_by_action"),
+            models.Index(fields=["team", "at"], name="event_by_time"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.action} by {self.actor}"

@@ -33,6 +33,11 @@ class Team(models.Model):
     # The end of the team's chain of events; its row is the lock that orders them.
     last_event_number = models.PositiveBigIntegerField(default=0)
     last_event_hash = models.CharField(max_length=64, blank=True)
+    # Where the chain begins, once old events were pruned: the last one that is gone.
+    pruned_event_number = models.PositiveBigIntegerField(default=0)
+    pruned_event_hash = models.CharField(max_length=64, blank=True)
+    events_kept_days = models.PositiveIntegerField(null=True, blank=True)  # None: for ever
+    mfa_required = models.BooleanField(default=False)
 
     def __str__(self) -> str:
         return self.name
@@ -43,6 +48,7 @@ class Membership(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role.choices)
     joined_at = models.DateTimeField(default=timezone.now)
+    gets_alerts = models.BooleanField(default=True)  # by email
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_unique")]

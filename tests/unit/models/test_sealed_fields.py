@@ -292,6 +292,8 @@ def test_the_list_page_shows_without_any_key(as_alice, grant):
 def test_the_columns_that_hold_secrets_are_known():
     assert {(model._meta.model_name, field.name) for model, field in sealed_columns()} == {
         ("oauthclient", "client_secret"),
+        ("oauthclient", "previous_secret"),
+        ("webhook", "secret"),
         ("grant", "access_token"),
         ("grant", "refresh_token"),
         ("authorizationattempt", "verifier"),
