@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Annotated, Any, NoReturn
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 from ninja import NinjaAPI, Path, Query
 from ninja.security import HttpBearer
 
@@ -91,7 +90,8 @@ def token(request: HttpRequest, id: str) -> HttpResponseBase:
     if request.method == "GET" and not request.META.get("QUERY_STRING"):
         caller = access.authenticate(request, Scope.TOKENS, access.parse(id))
         return tokens.read(request, caller, min_valid=tokens.MIN_VALID)
-    return VIEWS["get_token"](request, id=id)
+    answer: HttpResponseBase = _get_token(request, id=id)
+    return answer
 
 
 @api.post("/connections/{id}/refresh", auth=ApiKey(Scope.TOKENS), response=shapes.Token,
@@ -115,9 +115,9 @@ def test_connection(request: ApiRequest, id: Id) -> dict[str, Any]:
 
 def _without_body(request: HttpRequest) -> None:
     """Nothing, or an empty JSON object from a client that cannot but send something. Raises Problem."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        raise too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     try:
+        if int(request.META.get("CONTENT_LENGTH") or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise too_large(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
         is_empty = not request.body.strip() or json.loads(request.body) == {}
     except (ValueError, RecursionError):
         is_empty = False
@@ -126,6 +126,9 @@ def _without_body(request: HttpRequest) -> None:
                       errors=[{"field": "body", "message": "Must be empty"}])  # fmt: skip
 
 
-VIEWS: dict[str | None, Callable[..., HttpResponseBase]] = {
-    pattern.name: pattern.callback for pattern in api.urls[0] if isinstance(pattern, URLPattern)
-}
+VIEWS = [
+    path(f"v1/{pattern.pattern}", pattern.callback, name=pattern.name or "")
+    for pattern in api.urls[0]
+    if isinstance(pattern, URLPattern) and pattern.name != "api-root"
+]
+_get_token = next(view.callback for view in VIEWS if view.name == "get_token")
