@@ -1,9 +1,13 @@
-"""The addresses below /api/. Plain views that are no operations of ninja's stand before those."""
+"""The addresses below /api/. Plain views stand before the operations of ninja."""
 
 from django.urls import path
 
-from connections.api.operations import api
+from connections.api import document
+from connections.api.operations import VIEWS, token
 
 urlpatterns = [
-    path("v1/", api.urls),
+    path("v1/connections/<str:id>/token", token, name="token"),
+    path("v1/openapi.json", document.api_document, name="api_document"),
+    path("v1/docs", document.api_docs, name="api_docs"),
+    *VIEWS,
 ]
