@@ -84,12 +84,17 @@ def _called(detail: Detail, title: Title) -> str:
 
 
 def _refused(detail: Detail, title: Title) -> str:
-    return f"No access token handed out: {detail.get('code') or 'refused'}".replace("_", " ")
+    return f"No access token handed out: {_reason(detail)}"
+
+
+def _key_refused(detail: Detail, title: Title) -> str:
+    return f"API key refused: {_reason(detail)}"
 
 
 # By action: a sentence, or what makes one of the event's detail.
 SENTENCES: dict[str, str | Callable[[Detail, Title], str]] = {
     "api_key.create": _made_key,
+    "api_key.refuse": _key_refused,
     "api_key.revoke": "API key revoked",
     "authorization.begin": "Sent to the provider to authorize",
     "authorization.cancel": "Authorization cancelled",
@@ -124,7 +129,7 @@ SENTENCES: dict[str, str | Callable[[Detail, Title], str]] = {
     "token.refuse": _refused,
 }
 GOOD = {"connection.online", "grant.authorize"}
-BAD = {"authorization.fail", "connection.offline", "grant.revoke_fail", "token.refuse"}
+BAD = {"api_key.refuse", "authorization.fail", "connection.offline", "grant.revoke_fail", "token.refuse"}
 
 
 def sentence(action: str, detail: Detail, title: Title = lambda failure: "") -> str:
@@ -153,3 +158,9 @@ def _count(count: Any, noun: str) -> str:
 def _times(detail: Detail) -> str:
     count = detail.get("count") or 1
     return "once" if count == 1 else f"{count} times"
+
+
+def _reason(detail: Detail) -> str:
+    """The API's word for it, and how often it was the same while nothing was written."""
+    since = detail.get("unwritten") or 0
+    return str(detail.get("reason") or "refused").replace("_", " ") + (f", and {since} times before" if since else "")
