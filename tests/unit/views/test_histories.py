@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +24,36 @@ SOURCES = Path(actions.__file__).parent.parent
 
 
 def written() -> set[str]:
-    """Every `noun.verb` in the files that record events; `connection.{status}` stands for one of each status."""
-    found = {f"connection.{status}" for status in Status.values}
+    """Every action that is recorded anywhere."""
+    found = set()
     for path in (path for path in SOURCES.rglob("*.py") if "events.record(" in path.read_text()):
         tree = ast.parse(path.read_text())
-        texts = (
-            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        )
-        found |= {text for text in texts if re.fullmatch(r"[a-z_]+\.[a-z_]+", text)}
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            for call in calls(function, "events.record"):
+                found |= names(next(each.value for each in call.keywords if each.arg == "action"), function, tree)
     return found
+
+
+def calls(tree: ast.AST, name: str) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == name]
+
+
+def names(value: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> set[str]:
+    """What `action=` may be: a text, one of each status, one of a table of the file, or what `function` is called with."""
+    if isinstance(value, ast.Constant):
+        return {str(value.value)}
+    if ast.unparse(value) == "f'connection.{status}'":
+        return {f"connection.{status}" for status in Status.values}
+    if isinstance(value, ast.Subscript):
+        tables = [
+            node
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(value.value)
+        ]
+        assert isinstance(tables[0].value, ast.Dict)
+        return {str(ast.literal_eval(each)) for each in tables[0].value.values}
+    place = [argument.arg for argument in function.args.args].index(ast.unparse(value))
+    return {str(ast.literal_eval(call.args[place])) for call in calls(tree, function.name)}
 
 
 def test_every_action_that_is_recorded_has_a_sentence() -> None:
