@@ -128,6 +128,8 @@ SENTENCES: dict[str, str | Callable[[Detail, Title], str]] = {
     "token.refresh": "Access token refreshed, because an integration asked for it",
     "token.refuse": _refused,
 }
+COUNTED = {"proxy.call", "token.read"}  # one event tells of a whole minute
+ROUTINE = {*COUNTED, "grant.refresh", "token.refresh"}  # goes on while nobody looks
 GOOD = {"connection.online", "grant.authorize"}
 BAD = {"api_key.refuse", "authorization.fail", "connection.offline", "grant.revoke_fail", "token.refuse"}
 
