@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -25,7 +24,9 @@ from connections.actions import api_keys as actions
 from connections.actions.errors import ActionError
 from connections.forms.api_keys import ApiKeyForm
 from connections.models import ApiKey, Connection, Scope, Usage
+from connections.models.choices import Status
 from connections.models.usage import UsageKind
+from connections.views import snippets
 from connections.views.access import Request, administrator, member
 
 PAGE = 50
@@ -133,21 +134,11 @@ def _made_before(request: Request) -> HttpResponse:
 
 
 def _command(key: ApiKey, text: str) -> str:
-    """Two lines for a shell: the key, and a request that it may make."""
-    address, options = f"{settings.PUBLIC_URL}/api/v1/connections", ""
-    if Scope.CONNECTIONS not in key.scopes:
-        among = key.connections if key.is_limited else Connection.objects.filter(team=key.team)
-        first = among.order_by("name", "id").values_list("pk", flat=True).first()
-        if first is None:
-            return f"export GATEHOUSE_KEY='{text}'"
-        if Scope.TOKENS in key.scopes:
-            address += f"/{first}/token"
-        elif Scope.TEST in key.scopes:
-            address, options = f"{address}/{first}/test", " -X POST"
-        else:
-            address += f"/{first}/proxy/"
-    bearer = '-H "Authorization: Bearer $GATEHOUSE_KEY"'
-    return f"export GATEHOUSE_KEY='{text}'\ncurl -sS --fail-with-body{options} {bearer} '{address}'"
+    """Lines for a shell: the key, and a request that it may make."""
+    known = key.connections if key.is_limited else Connection.objects.filter(team=key.team)
+    first = known.order_by("name", "id")
+    connection = first.filter(status=Status.ONLINE).first() or first.first()
+    return f"export {snippets.KEY}='{text}'\n{snippets.trial(key.scopes, connection, now=timezone.now())}".strip()
 
 
 @administrator

@@ -84,12 +84,17 @@ def _called(detail: Detail, title: Title) -> str:
 
 
 def _refused(detail: Detail, title: Title) -> str:
-    return f"No access token handed out: {detail.get('code') or 'refused'}".replace("_", " ")
+    return f"No access token handed out: {_reason(detail)}"
+
+
+def _key_refused(detail: Detail, title: Title) -> str:
+    return f"API key refused: {_reason(detail)}"
 
 
 # By action: a sentence, or what makes one of the event's detail.
 SENTENCES: dict[str, str | Callable[[Detail, Title], str]] = {
     "api_key.create": _made_key,
+    "api_key.refuse": _key_refused,
     "api_key.revoke": "API key revoked",
     "authorization.begin": "Sent to the provider to authorize",
     "authorization.cancel": "Authorization cancelled",
@@ -123,8 +128,10 @@ SENTENCES: dict[str, str | Callable[[Detail, Title], str]] = {
     "token.refresh": "Access token refreshed, because an integration asked for it",
     "token.refuse": _refused,
 }
+COUNTED = {"proxy.call", "token.read"}  # one event tells of a whole minute
+ROUTINE = {*COUNTED, "grant.refresh", "token.refresh"}  # goes on while nobody looks
 GOOD = {"connection.online", "grant.authorize"}
-BAD = {"authorization.fail", "connection.offline", "grant.revoke_fail", "token.refuse"}
+BAD = {"api_key.refuse", "authorization.fail", "connection.offline", "grant.revoke_fail", "token.refuse"}
 
 
 def sentence(action: str, detail: Detail, title: Title = lambda failure: "") -> str:
@@ -153,3 +160,9 @@ def _count(count: Any, noun: str) -> str:
 def _times(detail: Detail) -> str:
     count = detail.get("count") or 1
     return "once" if count == 1 else f"{count} times"
+
+
+def _reason(detail: Detail) -> str:
+    """The API's word for it, and how often it was the same while nothing was written."""
+    since = detail.get("unwritten") or 0
+    return str(detail.get("reason") or "refused").replace("_", " ") + (f", and {since} times before" if since else "")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlsplit
@@ -19,7 +20,7 @@ from connections.actions import calls
 from connections.actions.calls import CallError
 from connections.actions.outgoing import ACCEPT, CONTENT_TYPE
 from connections.applications import SdkCall
-from connections.models import Connection
+from connections.models import Connection, Scope
 from connections.models.choices import AuthType
 
 KEY = "GATEHOUSE_KEY"  # the environment variable
@@ -93,6 +94,19 @@ def _directly(connection: Connection, example: Example) -> Way:
     if example.sdk:
         snippets.append(Snippet("token-sdk", "Python, Amazon’s SDK", _amazon_sdk(connection, example.sdk)))
     return Way(title, text, snippets)
+
+
+def trial(scopes: Collection[str], connection: Connection | None, *, now: datetime) -> str:
+    """A request for a shell that shows that a key of these scopes works; "" where there is nothing it could ask for."""
+    if Scope.CONNECTIONS in scopes:
+        return _shell(CURL, SHELL_KEY, _word(f"{settings.PUBLIC_URL}/api/v1/connections"))
+    if connection is None:
+        return ""
+    if Scope.PROXY in scopes:
+        return _curl_through(connection, _example(connection, now=now))
+    if Scope.TOKENS in scopes:
+        return _shell(CURL, SHELL_KEY, _word(f"{address(connection)}/token"))
+    return _shell(f"{CURL} -X POST", SHELL_KEY, _word(f"{address(connection)}/test"))
 
 
 def address(connection: Connection) -> str:

@@ -11,7 +11,7 @@ import pytest
 import requests
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import Complaints, open_pane, sign_in
+from tests.browser.conftest import Complaints, open_pane, save_and_authorize, sign_in
 from tests.browser.server import Gatehouse
 
 KEY = re.compile(r"gth_[0-9a-f]{12}_[\w-]{43}")
@@ -32,8 +32,8 @@ def test_a_key_is_made_copied_used_and_revoked(
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=gatehouse.url)
     page = sign_in(context, gatehouse)
     pane = open_pane(page, gatehouse, "Keyed")
-    pane.get_by_role("button", name="Save & close").click()
-    page.wait_for_url("**/connections/")
+    save_and_authorize(page).get_by_role("button", name="Confirm").click()
+    expect(pane.get_by_text("The test passed.")).to_be_visible()
 
     # By keyboard: the day and the connections come and go with what they belong to.
     make(page, "Order import")
@@ -81,7 +81,7 @@ def test_a_key_is_made_copied_used_and_revoked(
 def test_a_key_without_script(gatehouse: Gatehouse, open_browser: Callable[..., BrowserContext]) -> None:
     page = sign_in(open_browser(java_script_enabled=False), gatehouse)
     make(page, "Scriptless")
-    page.get_by_label("What it may do").get_by_label("Get tokens").uncheck()
+    page.get_by_role("group", name="What it may do").get_by_label("Get tokens").uncheck()
     page.get_by_role("button", name="Create", exact=True).click()
     assert KEY.fullmatch(page.get_by_label("API key", exact=True).input_value())
     expect(page.get_by_role("button", name="Copy API key")).to_be_hidden()

@@ -72,7 +72,7 @@ def test_a_page_with_a_key_leads_away_and_may_be_made_by_an_administrator(team: 
     ("scopes", "request_line"),
     [
         (["connections", "tokens"], "GET /api/v1/connections"), (["tokens"], "GET /api/v1/connections/ID/token"),
-        (["proxy"], "GET /api/v1/connections/ID/proxy/"), (["test"], "POST /api/v1/connections/ID/test"),
+        (["tokens", "proxy"], "GET /api/v1/connections/ID/proxy/vendor/"), (["test"], "POST /api/v1/connections/ID/test"),
     ],
 )  # fmt: skip
 def test_the_command_beside_a_new_key_asks_what_that_key_may(
@@ -296,3 +296,11 @@ def test_the_list_takes_as_many_queries_with_60_keys_as_with_one(as_alice: Clien
     assert queries(as_alice, LIST) == queries(as_alice, LIST + "?page=2") == few
     assert few <= 8
     assert "and 2 more" in visit(as_alice, LIST).words
+
+
+def test_the_command_asks_through_a_connection_that_is_online(as_alice: Client, team: Team) -> None:
+    page = make(as_alice, scopes=["proxy"])
+    assert "export GATEHOUSE_KEY" in page.words and "curl" not in page.words
+    factories.connection(team, name="A draft")
+    online = factories.connection(team, name="Online", status="online")
+    assert str(online.pk) in make(as_alice, scopes=["proxy"]).words

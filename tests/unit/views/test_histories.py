@@ -16,6 +16,7 @@ from connections.actions import events, grants, recordings
 from connections.applications import Failure
 from connections.models import Actor, Connection
 from connections.models.choices import Status
+from connections.views import histories
 from connections.views.sentences import SENTENCES, kind, sentence
 from tests import factories
 from tests.unit.views.pages import visit
@@ -24,27 +25,36 @@ SOURCES = Path(actions.__file__).parent.parent
 
 
 def written() -> set[str]:
-    """Every action that is recorded anywhere; `connection.{status}` stands for one of each status."""
+    """Every action that is recorded anywhere."""
     found = set()
-    for path in SOURCES.rglob("*.py"):
-        if "simulator" in path.parts:
-            continue
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("record"):
-                for keyword in node.keywords:
-                    if keyword.arg == "action":
-                        found |= names(keyword.value)
+    for path in (path for path in SOURCES.rglob("*.py") if "events.record(" in path.read_text()):
+        tree = ast.parse(path.read_text())
+        for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+            for call in calls(function, "events.record"):
+                found |= names(next(each.value for each in call.keywords if each.arg == "action"), function, tree)
     return found
 
 
-def names(value: ast.expr) -> set[str]:
+def calls(tree: ast.AST, name: str) -> list[ast.Call]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == name]
+
+
+def names(value: ast.expr, function: ast.FunctionDef, tree: ast.Module) -> set[str]:
+    """What `action=` may be: a text, one of each status, one of a table of the file, or what `function` is called with."""
     if isinstance(value, ast.Constant):
         return {str(value.value)}
     if ast.unparse(value) == "f'connection.{status}'":
         return {f"connection.{status}" for status in Status.values}
-    if isinstance(value, ast.IfExp):
-        return names(value.body) | names(value.orelse)
-    raise AssertionError(f"which action is {ast.unparse(value)}?")
+    if isinstance(value, ast.Subscript):
+        tables = [
+            node
+            for node in tree.body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == ast.unparse(value.value)
+        ]
+        assert isinstance(tables[0].value, ast.Dict)
+        return {str(ast.literal_eval(each)) for each in tables[0].value.values}
+    place = [argument.arg for argument in function.args.args].index(ast.unparse(value))
+    return {str(ast.literal_eval(call.args[place])) for call in calls(tree, function.name)}
 
 
 def test_every_action_that_is_recorded_has_a_sentence() -> None:
@@ -115,16 +125,34 @@ def test_it_tells_newest_first_and_who(as_bob: Client, as_mona: Client, by: Acto
         assert "alice@example.com" in words
 
 
-def test_the_same_again_and_again_is_told_once(as_bob: Client, by: Actor, connection: Connection) -> None:
-    worker = Actor(by.team)
-    for _ in range(30):
-        events.record(by=worker, action="grant.refresh", about=connection)
-    events.record(by=by, action="connection.test", about=connection, ok=True)
-    events.record(by=worker, action="grant.refresh", about=connection)
+def test_what_goes_on_all_the_time_is_told_once_until_something_else_happens(
+    as_bob: Client, by: Actor, connection: Connection
+) -> None:
+    worker, keys = Actor(by.team), [Actor(by.team, api_key=name) for name in ("One", "Two")]
+
+    def minutes(number: int) -> None:
+        for _ in range(number):
+            events.record(by=worker, action="grant.refresh", about=connection)
+            for key in keys:
+                events.record(by=key, action="token.read", about=connection, count=7, minute="x")
+
+    minutes(10)
+    events.record(by=by, action="connection.update", about=connection, changes={"scope": ["", "x"]})
+    minutes(30)
     page = visit(as_bob, address(connection))
-    assert page.words.count("Access token refreshed") == 2
-    assert "30 times" in page.words
+    told = ["handed out 210 times", "API key Two", "handed out 210 times", "API key One", "refreshed 30 times", "Gatehouse ·",
+            "Changed: Scope", "handed out 70 times", "handed out 70 times", "refreshed 10 times"]  # fmt: skip
+    at = 0
+    for words in told:
+        at = page.words.index(words, at) + len(words)
     assert "Older" not in page.words
+
+
+def test_the_same_twice_is_told_once(as_bob: Client, by: Actor, connection: Connection) -> None:
+    for ok in (True, True, False, True):
+        events.record(by=by, action="connection.test", about=connection, ok=ok)
+    words = visit(as_bob, address(connection)).words
+    assert words.index("Test passed") < words.index("Test failed") < words.index("Test passed 2 times")
 
 
 def test_older_events_are_a_step_away_and_none_is_left_out(as_bob: Client, by: Actor, connection: Connection) -> None:
@@ -141,12 +169,13 @@ def test_older_events_are_a_step_away_and_none_is_left_out(as_bob: Client, by: A
     assert seen.count("Authorized as") == 45
 
 
-def test_many_of_one_kind_lead_on_too(as_bob: Client, by: Actor, connection: Connection) -> None:
+def test_many_of_one_kind_lead_on_too(as_bob: Client, by: Actor, connection: Connection, monkeypatch: Any) -> None:
+    monkeypatch.setattr(histories, "READ", 30)
     events.record(by=by, action="connection.create", about=connection)
-    for _ in range(205):
+    for _ in range(35):
         events.record(by=by, action="grant.refresh", about=connection)
     page = visit(as_bob, address(connection))
-    assert "200 times" in page.words
+    assert "30 times" in page.words
     older = page.html.partition("?before=")[2].partition('"')[0]
     words = visit(as_bob, f"{address(connection)}?before={older}").words
     assert "5 times" in words and "Created" in words
