@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.bench import memory_rows, page_rows
+from tests.bench import memory_rows, page_rows, token_rows, worker_rows
 from tests.bench.figures import Row, table
 from tests.bench.stage import Stage, postgres_database
 from tests.everything import postgres
@@ -29,8 +29,11 @@ from tests.server import ROOT
 
 Part = Callable[[Stage], list[Row]]
 PARTS: dict[str, Part] = {
+    "token_read": token_rows.hot_token_read,
+    "callers": token_rows.callers_at_once,
     "authorize": page_rows.save_and_authorize,
     "pane": page_rows.pane,
+    "refresh": worker_rows.refreshes,
     "memory": memory_rows.memory_and_start,
     "list": page_rows.connections_list,
 }
@@ -52,7 +55,7 @@ def main() -> int:
                 rows += PARTS[part](stage)
             except Exception:  # the other rows are worth having all the same
                 broke.append(f"{part} on {name}")
-                traceback.print_exc()
+                traceback.print_exc(limit=-3)
         print(f"\n{name}\n{table(rows)}", flush=True)
     print(f"\n{time.monotonic() - began:.0f} s. Callers: raw sockets of one Python thread, on the same cores.")
     for what in broke:

@@ -75,14 +75,20 @@ class Caller:
             raise LoadError(self._buffer[:end].partition(b"\r\n")[0].decode(errors="replace"))
         head = self._buffer[:end].lower()
         at = head.find(b"content-length:")
-        if at < 0:
-            raise LoadError("an answer without Content-Length")
+        if at < 0:  # in chunks
+            return self._buffer.endswith(b"\r\n0\r\n\r\n")
         length = int(head[at + 15 :].partition(b"\r\n")[0])
         return len(self._buffer) >= end + 4 + length
 
     @property
     def body(self) -> bytes:
-        return self._buffer.partition(b"\r\n\r\n")[2]
+        head, _, body = self._buffer.partition(b"\r\n\r\n")
+        if b"\r\ntransfer-encoding: chunked" not in head.lower():
+            return body
+        whole = b""
+        while (chunk := body.partition(b"\r\n")) and (length := int(chunk[0], 16)):
+            whole, body = whole + chunk[2][:length], chunk[2][length + 2 :]
+        return whole
 
 
 def keep_asking(message: bytes, url: str, *, clients: int, seconds: float) -> Load:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection as database
+from django.db.models import Count, Max, Min
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -97,10 +98,17 @@ def _queries(person: Client, path: str) -> int:
     return len(captured)
 
 
-def expire(grant: str) -> dict[str, int]:
-    """The access token has ended a minute ago."""
+def expire(connection: str) -> dict[str, int]:
+    """Its access token has ended a minute ago."""
     ago = timezone.now() - timedelta(minutes=1)
-    return {"expired": Grant.objects.filter(pk=grant).update(expires_at=ago, refresh_at=ago)}
+    return {"expired": Grant.objects.filter(connection=connection).update(expires_at=ago, refresh_at=ago)}
+
+
+def refreshed() -> dict[str, float]:
+    """How many of what `due` made have a new token, and the seconds between the first and the last of them."""
+    done = Grant.objects.filter(connection__name__startswith="Due ", refreshed_at__isnull=False)
+    found = done.aggregate(count=Count("pk"), first=Min("refreshed_at"), last=Max("refreshed_at"))
+    return {"count": found["count"], "seconds": (found["last"] - found["first"]).total_seconds()}
 
 
 def _grant(connection: Connection, refresh_token: str, valid: float) -> Grant:
@@ -122,5 +130,5 @@ def _signed_in(owner: Membership) -> Client:
 
 def run(what: str, wanted: str) -> None:
     """Call the function of that name with what the JSON object holds; print what it returns, as JSON."""
-    known = {function.__name__: function for function in (start, hot, due, listed, expire)}
+    known = {function.__name__: function for function in (start, hot, due, listed, expire, refreshed)}
     print(json.dumps(known[what](**json.loads(wanted))))

@@ -70,6 +70,14 @@ class Stage:
         program = f"from tests.bench import seeds\nseeds.run({what!r}, {json.dumps(wanted)!r})"
         return json.loads(gatehouse.manage("shell", "-v0", "-c", program))
 
+    def sql(self, statement: str) -> int:
+        """The one number that a query finds, asked for from outside."""
+        url = self.database.get("DATABASE_URL")
+        if not url:
+            return int(str(self.gatehouse.execute(statement)[0][0]))
+        with psycopg.connect(url) as connection:
+            return int(connection.execute(statement).fetchall()[0][0])
+
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         """`manage.py worker`, until the block ends."""
