@@ -64,6 +64,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "connections.api.front.ApiFirst",  # answers what is below /api/: nothing that follows runs there
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "connections.views.errors.PlainErrors",
@@ -209,4 +210,5 @@ LOGGING = {
 }
 
 SETUP_LINK_SECONDS = 7 * 24 * 3600
+USAGE_FLUSH_SECONDS = 5  # how far behind the counts of token reads may be
 ATTEMPT_SECONDS = 600  # how long an authorization may take; Amazon's own limit

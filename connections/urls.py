@@ -18,6 +18,7 @@ from connections.views import (
 )
 
 urlpatterns = [
+    path("api/", include("connections.api.urls")),  # first: it is asked for most
     path("", RedirectView.as_view(pattern_name="connections", query_string=False), name="home"),
     path("setup/<str:token>/", setup.setup, name="setup"),
     path("accounts/", include("allauth.urls")),
