@@ -149,6 +149,7 @@ def _in_hand(connection: Connection, request: Request) -> Request:
         return replace(request, body=whole)
     if body.length is not None and (whole := body.whole(REPEATABLE)) is not None:
         return replace(request, body=whole)
+    body.keep = REPEATABLE if body.length is None else 0
     return request
 
 

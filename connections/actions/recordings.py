@@ -150,6 +150,7 @@ class Tape:
         self._connection = connection
         self._hide = mask(connection, token)
         self._outgoing = outgoing
+        self._at = timezone.now()  # so that a token request that follows from the answer stands behind it
         self._sent, self._received = _Beginning(), _Beginning()
         self._sent.add(_in_hand(outgoing))
         self.sent = self._sent.add
@@ -158,7 +159,7 @@ class Tape:
     def end(self, answer: outbound.Stream | None, error: str = "") -> None:
         """`error` says why there is no answer, or not all of it."""
         hide = self._hide
-        row = _asked(hide, self._outgoing) | {"error": hide.text(error)[:300]}
+        row = _asked(hide, self._outgoing) | {"at": self._at, "error": hide.text(error)[:300]}
         row["request_body"] = self._sent.shown(hide, self._outgoing.headers)
         if answer:
             row |= {"status": answer.status, "ms": answer.ms, "response_headers": hide.headers(answer.by_name)}

@@ -15,24 +15,17 @@ class Upload:
     """A request body of `length` bytes (None: not told), read by `read(size)`, which gives b"" at the end.
 
     Goes out with a Content-Length where the length is known, else in chunks. A body that turned out short can be had again:
-    `keep` is how many bytes are remembered for that. `on_part` is shown each part. Raises UploadError where `read` fails or
-    ends early.
+    `keep` is how many bytes are remembered for that. `on_part` is shown each part that goes out. Raises UploadError where `read`
+    fails or ends early.
     """
 
-    def __init__(
-        self,
-        read: Callable[[int], bytes],
-        length: int | None,
-        *,
-        keep: int = 0,
-        on_part: Callable[[bytes], None] | None = None,
-    ) -> None:
+    def __init__(self, read: Callable[[int], bytes], length: int | None, *, keep: int = 0) -> None:
         self._source = read
         self._left = length
         self._kept: bytearray | None = bytearray()
-        self._keep = keep
         self.length = length
-        self.on_part = on_part
+        self.keep = keep
+        self.on_part: Callable[[bytes], None] | None = None
         if length is not None:
             self.len = length  # where requests looks for it
 
@@ -46,7 +39,7 @@ class Upload:
         """All of it, what has gone out already included. None where it is longer than `at_most` bytes, or not remembered."""
         if self.length is not None and self.length > at_most:
             return None
-        self._keep = at_most
+        self.keep = at_most
         while self._kept is not None and self._read():
             pass
         return None if self._kept is None else bytes(self._kept)
@@ -61,10 +54,12 @@ class Upload:
             part = None  # it may quote what came
         if part is None or (not part and self._left):
             raise UploadError("The request body broke off before its end.")
-        if self._left is not None:
+        if not part:
+            self._left = 0  # nobody is asked again
+        elif self._left is not None:
             self._left -= len(part)
         if self._kept is not None:
             self._kept += part
-            if len(self._kept) > self._keep:
+            if len(self._kept) > self.keep:
                 self._kept = None
         return part
