@@ -66,7 +66,6 @@ OTHER_TEMPLATES = {
 # Every place where a secret becomes readable. A new one needs a look: where does the text go from there?
 REVEALED = {
     "sealing.py": 3,  # sealing for another place; whether a value opens, and is the text that came now
-    "sealing.py": 2,  # sealing for another place; whether a value opens
     "api/tokens.py": 1,  # the token route's answer, to whoever holds a key with the scope `tokens` for the connection
     "actions/authorizations.py": 3,  # PKCE verifier to the token endpoint; the pair held for a yes, into the grant
     "actions/connection_tests.py": 1,  # a refresh token pasted a moment ago
@@ -90,7 +89,6 @@ WITHOUT_BY = {
     "circuits.check": "whoever comes first asks for all; a refresh records who",
     "circuits.fail": "a refresh failed; whose is recorded there",
     "circuits.close": "a refresh went well; whose is recorded there",
-    "grants._take_lease": "a lease is a process's, not a person's",
     "rate_limits._take": "a share of a minute is a process's, not a person's",
     "recordings.prune": "the clock asks",
     "recordings._keep": "a call was made; whoever made it is recorded there",
