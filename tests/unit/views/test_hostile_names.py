@@ -48,7 +48,8 @@ def assert_text(page: Page) -> None:
 
 def test_on_every_page(person: Client, hostile: Connection) -> None:
     pane, client = f"/connections/{hostile.pk}/", f"/clients/{hostile.oauth_client_id}/"
-    for path in ("/connections/", pane, pane + "delete/", pane + "authorize/", "/clients/", client, client + "delete/",
+    for path in ("/connections/", pane, pane + "delete/", pane + "authorize/", pane + "use/",
+                 pane + "history/", "/team/api-keys/new/", "/clients/", client, client + "delete/",
                  "/connections/new/http/"):  # fmt: skip
         for headers in ({}, {"HX-Request": "true"}):
             assert_text(visit(person, path, headers=headers))

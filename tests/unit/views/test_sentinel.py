@@ -134,7 +134,7 @@ def test_stored_tokens(
     factories.grant(connection, access_token="Atza|" + SECRET, refresh_token=REFRESH, upstream_identity="OLD")
     Connection.objects.filter(pk=connection.pk).update(status="online")
     for person in (as_bob, as_mona):
-        for page in (pane, pane + "authorize/", "/connections/", "/clients/"):
+        for page in (pane, pane + "authorize/", pane + "use/", pane + "history/", "/connections/", "/clients/"):
             see(visit(person, page))
     see(as_bob.post(pane + "test/"))
     url = as_bob.post(pane + "authorize/")["Location"]
