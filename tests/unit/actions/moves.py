@@ -71,6 +71,15 @@ def at_once(times: int, do: Callable[[], Any]) -> list[Any]:
     return [thread.result() for thread in [Thread(start) for _ in range(times)]]
 
 
+def database_url() -> str:
+    """The tests' own database, for another process."""
+    known = database.settings_dict
+    if database.vendor == "sqlite":
+        return f"sqlite:///{known['NAME']}"
+    secret = f":{known['PASSWORD']}" if known["PASSWORD"] else ""
+    return f"postgres://{known['USER']}{secret}@{known['HOST'] or '127.0.0.1'}:{known['PORT'] or 5432}/{known['NAME']}"
+
+
 def until(condition: Callable[[], bool], what: str) -> None:
     """Wait for another thread or process."""
     give_up = time.monotonic() + 10
