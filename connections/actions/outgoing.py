@@ -103,16 +103,21 @@ def target(connection: Connection, path: str) -> str:
     base = urlsplit(connection.base_uri)
     start, mark, query = path.partition("?")
     if "#" in path or "\\" in path or not path.isprintable():
-        raise CallError(
-            "invalid_request", "The path must stay below the base URI, and has no #, backslash or line break."
-        )
+        raise _path_error("it has no #, backslash or line break")
     if start.startswith("//") or WITH_SCHEME.match(start):
-        raise CallError("invalid_request", "The path must stay below the base URI: neither // nor https:// in front.")
+        raise _path_error("neither // nor https:// stands in front of it")
     if any(part.partition(";")[0].strip(BLANK) in (".", "..") for part in _plain(start).split("/")):
-        raise CallError("invalid_request", "The path must stay below the base URI, without dots as a part of it.")
+        raise _path_error("no part of it is dots alone, in whatever writing")
     where = f"{base.path.rstrip('/')}/{start.removeprefix('/')}" if start else base.path or "/"
     query = "&".join(part for part in (base.query, query) if part)
     return f"{base.scheme}://{base.netloc}{where}" + (f"?{query}" if query or mark else "")
+
+
+def _path_error(rule: str) -> CallError:
+    text = f"The path must stay below the base URI: {rule}."
+    return CallError(
+        "invalid_request", text, hint="Write the path as it follows the base URI, such as /orders?limit=1."
+    )
 
 
 def _plain(path: str) -> str:

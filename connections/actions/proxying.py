@@ -134,7 +134,8 @@ def _in_hand(connection: Connection, request: Request) -> Request:
     """The request, its body in memory where that is needed, or short and of known length."""
     method = request.method.upper()
     if not TOKEN.fullmatch(method) or method in REFUSED:
-        raise CallError("invalid_request", f"{method[:20]} is not sent through a connection.")
+        text = f"{method[:20]!r} is not sent through a connection."
+        raise CallError("invalid_request", text, hint="Any method is, but for TRACE and CONNECT.")
     body = request.body
     if not isinstance(body, Upload):
         return request

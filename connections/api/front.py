@@ -41,6 +41,8 @@ class ApiFirst:
             answer = problems.response(problems.of(error, request, getattr(request, "connection", None)))
             # What had to be logged was. Django would write a line for each request that is turned away.
             answer._has_been_logged = True  # type: ignore[attr-defined]
+        if getattr(answer, "is_as_it_came", False):
+            return answer  # a provider's, made safe in the proxy
         for name, value in HEADERS.items():
             answer.headers[name] = value
         _tell_rate(request, answer)

@@ -12,7 +12,7 @@ import requests
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Complaints, open_pane, save_and_authorize, sign_in
-from tests.browser.server import Gatehouse
+from tests.server import Gatehouse
 
 KEY = re.compile(r"gth_[0-9a-f]{12}_[\w-]{43}")
 pytestmark = pytest.mark.usefixtures("amazon")

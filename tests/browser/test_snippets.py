@@ -16,8 +16,8 @@ import requests
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import open_pane, save_and_authorize
-from tests.browser.server import Gatehouse
 from tests.conftest import Simulator
+from tests.server import Gatehouse
 
 NUMBER = re.compile(r"""purchase_?[oO]rder_?[nN]umber['"]: ?['"](\w+)['"]""")
 # Written behind a program: it goes on when it is told to, and asks once more.

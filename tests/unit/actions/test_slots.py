@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection as database
 from django.db import connections as databases
 from django.utils import timezone
 
@@ -25,6 +24,7 @@ from connections.actions import calls, slots
 from connections.actions.slots import CallError
 from connections.models import Actor, Connection, Slot, Team, Turn
 from tests import factories
+from tests.processes import database_url
 from tests.server import ROOT
 from tests.unit.actions import api
 
@@ -58,23 +58,15 @@ def lane(team: Team, **fields: Any) -> Connection:
 
 def in_other_process(connection: Connection, seconds: float = 30) -> subprocess.Popen[str]:
     """A process that holds a slot of the connection, for a minute if nobody ends it."""
-    name = str(database.settings_dict["NAME"])
-    url = f"sqlite:///{name}" if database.vendor == "sqlite" else _postgres(name)
     process = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(connection.pk), str(seconds)],
         cwd=ROOT,
-        env=os.environ | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "tests.settings"},
+        env=os.environ | {"DATABASE_URL": database_url(), "DJANGO_SETTINGS_MODULE": "tests.settings"},
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None and process.stdout.readline() == "held\n"
     return process
-
-
-def _postgres(name: str) -> str:
-    known = database.settings_dict
-    secret = f":{known['PASSWORD']}" if known["PASSWORD"] else ""
-    return f"postgres://{known['USER']}{secret}@{known['HOST'] or '127.0.0.1'}:{known['PORT'] or 5432}/{name}"
 
 
 def end(process: subprocess.Popen[str]) -> None:
