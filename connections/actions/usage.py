@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
+from django.db import close_old_connections, transaction
 from django.db import connection as database
+from django.db import connections as databases
 from django.db.models import Model, Q, QuerySet
 
 from connections.actions import events
@@ -282,21 +283,21 @@ def _write_again_and_again() -> None:
     was_away = False
     while True:
         time.sleep(pause)
+        close_old_connections()
         is_all = write(quietly=was_away)
         was_away = is_all is None
+        if was_away:
+            databases.close_all()
         pause = SOON if is_all is False else settings.USAGE_FLUSH_SECONDS
 
 
 def write(*, quietly: bool = False) -> bool | None:
-    """As `flush`, and never fails: None where nothing can be written now."""
+    """As `flush`, and never fails: None where nothing can be written now. It is still counted then."""
     try:
-        close_old_connections()
         return flush()
-    except Exception as error:  # it is still counted, and written when it can be; the text may quote values
+    except Exception as error:  # its text may quote values
         if not quietly:
             log.warning("usage cannot be written now: %s", type(error).__name__)
-        if isinstance(error, DatabaseError | InterfaceError):
-            database.close()
         return None
 
 
