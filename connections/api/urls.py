@@ -8,7 +8,7 @@ from connections.api.proxy import connection_proxy
 
 urlpatterns = [
     path("v1/connections/<str:id>/token", token, name="token"),
-    re_path(r"^v1/connections/(?P<id>[^/]+)/proxy(?s:/.*)?\Z", connection_proxy, name="connection_proxy"),
+    re_path(r"^v1/connections/(?P<id>[^/]+)/proxy(?:/[\s\S]*)?\Z", connection_proxy, name="connection_proxy"),
     path("v1/openapi.json", document.api_document, name="api_document"),
     path("v1/docs", document.api_docs, name="api_docs"),
     *VIEWS,
