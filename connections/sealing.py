@@ -13,6 +13,7 @@ import binascii
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from typing import Literal
 
 from cryptography.hazmat.primitives import hashes
@@ -57,7 +58,7 @@ class Key:
 
     secret: bytes = field(repr=False)
 
-    @property
+    @cached_property
     def id(self) -> str:
         return hashlib.sha256(b"gatehouse key id" + self.secret).hexdigest()[:8]
 
@@ -67,8 +68,14 @@ class Key:
         return hkdf.derive(self.secret)
 
     def fernet(self, context: Context) -> FernetBytes:
-        mac = FernetSigner(self.derive("mac", f"{context.place}|{context.row}"), "sha256")
-        return FernetBytes(self.derive("cipher", context.place), mac)
+        return _fernet(self, context)
+
+
+@lru_cache(maxsize=4096)
+def _fernet(key: Key, context: Context) -> FernetBytes:
+    """What seals and opens in one place. It is remembered: the same few tokens are opened again and again."""
+    mac = FernetSigner(key.derive("mac", f"{context.place}|{context.row}"), "sha256")
+    return FernetBytes(key.derive("cipher", context.place), mac)
 
 
 class Keyring:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from connections import outbound
-from connections.actions import clients, events
+from connections.actions import clients, events, usage
 from connections.actions.errors import ActionError, InUseError, ReachError, StaleError
 from connections.models import Actor, Connection, Grant, OAuthClient
 from connections.models.choices import AuthType, GrantType, Status
@@ -169,6 +169,7 @@ def delete(connection: Connection, *, by: Actor) -> None:
     stored = Connection.objects.select_for_update().get(pk=connection.pk)
     if borrowers := list(stored.lent_to.order_by("name").values_list("name", flat=True)[:20]):
         raise InUseError(borrowers)
+    usage.tell_of(stored, timezone.now())  # its counts go with it
     events.record(by=by, action="connection.delete", about=stored, changes=events.changes({}, values(stored)))
     stored.delete()
 

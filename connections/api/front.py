@@ -54,7 +54,9 @@ class ApiFirst:
 
     def _answer(self, request: HttpRequest) -> HttpResponseBase:
         self._check(request)
-        match = request.resolver_match = get_resolver().resolve(request.path_info)
+        match = request.resolver_match = get_resolver("connections.api.urls").resolve(
+            request.path_info.removeprefix("/api")
+        )
         answer: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
         if isinstance(answer, HttpResponseNotAllowed):
             raise problems.method_not_allowed(answer.headers["Allow"])

@@ -1,7 +1,8 @@
 """Lookup: everything a request has to know of its key and its connection, in one query.
 
-It runs for each request, so it is written out: the ORM would compile it again every time. `tests/unit/api/test_lookup.py` proves
-whom it lets see what.
+It runs for each request, so it is written out: the ORM would compile it again every time. PostgreSQL would plan it again every time,
+which takes longer than to execute it, so there it is a prepared statement of the database connection.
+`tests/unit/api/test_lookup.py` proves whom it lets see what.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 from json import loads
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
+from weakref import WeakSet
 
+from django.db import NotSupportedError, ProgrammingError
 from django.db import connection as database
 
 # A connection is there only for a key of its team, and for a limited key only if it is on its list.
@@ -29,6 +32,10 @@ LEFT JOIN connections_connection c ON c.id = %s AND c.team_id = k.team_id AND (
 LEFT JOIN connections_grant g ON g.connection_id = c.id
 WHERE k.prefix = %s
 """
+PREPARE = f"PREPARE gatehouse_lookup (uuid, text) AS {QUERY.replace('%s', '$1', 1).replace('%s', '$2', 1)}"
+
+_prepared: WeakSet[Any] = WeakSet()  # the database connections that know it
+_may_prepare = True
 
 
 class Found(NamedTuple):
@@ -64,13 +71,30 @@ class Found(NamedTuple):
 
 def find(prefix: str, connection_id: UUID | None = None) -> Found | None:
     """The key with that prefix, and the connection if the key may see it. Whether the key is the right one is for the caller."""
-    wanted = connection_id
-    if connection_id is not None and not database.features.has_native_uuid_field:
-        wanted = connection_id.hex  # type: ignore[assignment]
     with database.cursor() as cursor:
-        cursor.execute(QUERY, [wanted, prefix])
+        if database.vendor == "postgresql":
+            _execute_prepared(cursor, [connection_id, prefix])
+        else:
+            cursor.execute(QUERY, [connection_id.hex if connection_id else None, prefix])
         row = cursor.fetchone()
     return Found._make(row) if row else None
+
+
+def _execute_prepared(cursor: Any, values: list[Any]) -> None:
+    global _may_prepare
+    if _may_prepare:
+        known = database.connection
+        try:
+            if known not in _prepared:
+                cursor.execute(PREPARE)
+                _prepared.add(known)
+            cursor.execute("EXECUTE gatehouse_lookup (%s, %s)", values)
+        except (ProgrammingError, NotSupportedError):
+            # A pooler that hands each transaction to another connection, or tables that were altered under way.
+            _may_prepare = False
+        else:
+            return
+    cursor.execute(QUERY, values)
 
 
 def moment(value: datetime) -> datetime:

@@ -50,6 +50,11 @@ OPEN = {
     "account_confirm_login_code": "only within a sign-in that has begun",
     "mfa_authenticate": "only within a sign-in that has begun",
 }
+# Below /api/ a key lets in. These it is not asked of.
+OPEN_API = {
+    "api_document": "the published interface, the same for everybody",
+    "api_docs": "the same, for people",
+}
 # Names that do not follow from their view's: why.
 OTHER_TEMPLATES = {
     "connections/pane.html": "connection_create and connection_edit are one pane",
@@ -60,6 +65,7 @@ OTHER_TEMPLATES = {
 # Every place where a secret becomes readable. A new one needs a look: where does the text go from there?
 REVEALED = {
     "sealing.py": 2,  # sealing for another place; whether a value opens
+    "api/tokens.py": 1,  # the token route's answer, to whoever holds a key with the scope `tokens` for the connection
     "actions/authorizations.py": 3,  # PKCE verifier to the token endpoint; the pair held for a yes, into the grant
     "actions/connection_tests.py": 1,  # a refresh token pasted a moment ago
     "actions/connections.py": 1,  # the encrypted custom fields, to replace one of them or to fill a placeholder
@@ -77,6 +83,7 @@ WITHOUT_BY = {
     "authorizations._end": "its callers record who",
     "grants.find": "client credentials: an empty row before the first refresh, which records who",
     "grants._take_lease": "a lease is a process's, not a person's",
+    "rate_limits._take": "a share of a minute is a process's, not a person's",
     "recordings.prune": "the clock asks",
     "recordings._keep": "a call was made; whoever made it is recorded there",
     "slots._claim": "a slot is a process's, not a person's",
@@ -85,6 +92,8 @@ WITHOUT_BY = {
     "slots.await_turn": "a turn is a process's, not a person's",
     "slots.pause": "the provider asks",
     "teams.set_up": "there is nobody yet",
+    "usage._move": "a count is a process's; who was counted is told with it",
+    "usage._tell": "the clock asks; who is told of is recorded there",
     "teams.create_owner": "whoever has the server's shell",
     "teams._add_owner": "the person is the one who is added",
 }
@@ -116,15 +125,17 @@ def patterns(under: list[Any] | None = None, prefix: str = "") -> Iterator[tuple
 
 def address(route: str) -> str:
     """The route with something in every place."""
-    somewhere = {"uuid": str(uuid.uuid4()), "slug": "http", "int": "1", "str": "something"}
-    return "/" + re.sub(r"<(\w+):\w+>", lambda found: somewhere[found[1]], route)
+    somewhere = {"uuid": str(uuid.uuid4()), "slug": "http", "int": "1", "str": "something", "path": "some/thing"}
+    return "/" + re.sub(r"<(?:(\w+):)?\w+>", lambda found: somewhere[found[1] or "str"], route)
 
 
 def names(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-PATTERNS = list(patterns())
+EVERY = list(patterns())
+PATTERNS = [(route, pattern) for route, pattern in EVERY if not route.startswith("api/")]
+API = [(route, pattern) for route, pattern in EVERY if route.startswith("api/")]
 PRIVATE = [(route, pattern) for route, pattern in PATTERNS if pattern.name not in OPEN]
 
 
@@ -150,8 +161,22 @@ def test_before_setup_nothing_but_setup_and_health_answers(db: None) -> None:
     assert open_before == {"setup", "healthz", "readyz"}
 
 
+@pytest.mark.parametrize("method", ["get", "post", "delete"])
+@pytest.mark.parametrize(("route", "pattern"), API, ids=[route for route, pattern in API])
+def test_below_api_nothing_answers_without_a_key(method: str, route: str, pattern: URLPattern, db: None) -> None:
+    before = getattr(Client(), method)(address(route))
+    assert (before.status_code, before.json()["code"]) == (503, "not_set_up")
+    factories.membership(factories.team())
+    answer = getattr(Client(), method)(address(route))
+    if pattern.name in OPEN_API:
+        assert answer.status_code == (200 if method == "get" else 405)
+    else:
+        assert answer.status_code in (401, 405)
+        assert answer.json()["code"] in ("unauthorized", "method_not_allowed")
+
+
 def test_view_and_url_have_one_name() -> None:
-    ours = [pattern for route, pattern in PATTERNS if pattern.callback.__module__.startswith("connections.")]
+    ours = [pattern for route, pattern in EVERY if pattern.callback.__module__.startswith("connections.")]
     assert ours
     assert {pattern.name: pattern.callback.__name__ for pattern in ours} == {
         pattern.name: pattern.name for pattern in ours
@@ -159,7 +184,7 @@ def test_view_and_url_have_one_name() -> None:
 
 
 def test_a_template_is_named_for_its_view() -> None:
-    views = {pattern.name for route, pattern in PATTERNS}
+    views = {pattern.name for route, pattern in EVERY}
     folders = ROOT / "templates"
     of_libraries = {"account", "allauth", "mfa", "components", "django", "emails", "guides"}
     pages = {
