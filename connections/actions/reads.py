@@ -35,10 +35,10 @@ def refuse(connection: Connection, reason: str, *, by: Actor, key_id: UUID, **de
 
 
 def _refuse(action: str, about: models.Model, reason: str, *, by: Actor, key_id: UUID, **detail: Any) -> None:
-    now, same = time.monotonic(), (str(key_id), str(about.pk), reason)
+    now, same = time.time(), (str(key_id), str(about.pk), reason)
     with _lock:
         written_at, since = _refusals.get(same, (now - PAUSE, 0))
-        is_due = now - written_at >= PAUSE
+        is_due = not 0 <= now - written_at < PAUSE  # a clock may be put back
         _refusals[same] = (now, 0) if is_due else (written_at, since + 1)
         if len(_refusals) > KEPT:
             _forget_old(now)
