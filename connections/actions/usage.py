@@ -35,6 +35,7 @@ LATE = timedelta(
 )  # after a minute's end its counts of all processes are written, unless the database was away
 BATCH = 200
 SOON = 0.2  # seconds until what was locked is tried again
+LAST = 25  # so often when the process ends
 TOLD = ("kind", "count", "minute", "address", "user_agent", "api_key__name", "api_key__team__name", "connection__name")
 ACTIONS = {UsageKind.TOKEN.value: "token.read", UsageKind.PROXY.value: "proxy.call"}
 
@@ -235,8 +236,11 @@ def _tell_gone(line: Line, n: Count) -> None:
 def tell(now: datetime) -> int:
     """Write the minutes that are over into the audit trail, each once, however many workers do it. Returns how many."""
     over = Usage.objects.filter(told_at=None, minute__lte=now - timedelta(seconds=MINUTE) - LATE)
-    teams = set(over.order_by("minute").values_list("team_id", flat=True)[: 10 * BATCH])
-    return sum(_tell_team(id, over, now) for id in sorted(teams))
+    told = 0
+    for team_id in sorted(set(over.order_by("minute").values_list("team_id", flat=True)[: 10 * BATCH])):
+        while some := _tell_team(team_id, over, now):
+            told += some
+    return told
 
 
 @transaction.atomic
@@ -274,7 +278,7 @@ def _begin() -> None:
         if _counted.writer is not None:
             return
         _counted.writer = threading.Thread(target=_write_again_and_again, name="usage", daemon=True)
-    atexit.register(write)
+    atexit.register(_write_what_is_left)
     _counted.writer.start()
 
 
@@ -289,6 +293,14 @@ def _write_again_and_again() -> None:
         if was_away:
             databases.close_all()
         pause = SOON if is_all is False else settings.USAGE_FLUSH_SECONDS
+
+
+def _write_what_is_left() -> None:
+    """When the process ends: what is locked is waited for a little, a database that is away is not."""
+    for _ in range(LAST):
+        if write() is not False:
+            return
+        time.sleep(SOON)
 
 
 def write(*, quietly: bool = False) -> bool | None:

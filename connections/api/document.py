@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -36,8 +37,56 @@ OPERATIONS: dict[str, tuple[Scope, tuple[str, ...]]] = {
     "refresh_token": (Scope.TOKENS, ("not_found", "invalid_request", "too_large", *NO_TOKEN)),
     "test_connection": (Scope.TEST, ("not_found", "invalid_request", "too_large")),
 }
-# Paths of plain views, which ninja does not know: {path below PREFIX: its OpenAPI path item}.
-PLAIN: dict[str, dict[str, Any]] = {}
+PROXIED = """Any method with any body is sent to the base URI and the path, with the connection’s headers and its token, and the provider’s
+answer comes back as it came: status, headers, body. Both bodies are passed on bit by bit, so size does not matter, and an event
+arrives when it is sent. Path and query go out byte for byte; a path that would leave the base URI is refused.
+
+Not passed on are your `Authorization` and cookies and the provider’s `Set-Cookie`, headers for the next hop only, and those by which a
+browser or a cache would let the answer rule over this address. Of `Accept-Encoding`, gzip and deflate are passed on.
+
+An answer that means "not authorized" is repeated once with a new token, if the body is at most 1 MB. What comes then is passed on, with
+the header `Gatehouse-Verdict: unauthorized`. One that means "slow down" is passed on with `Gatehouse-Verdict: rate_limited`: wait as its
+`Retry-After` says; the next calls of the connection are held up until then. The connection’s concurrency level and its wait time between
+requests are kept: calls queue for up to 30 seconds.
+
+An answer of Gatehouse itself has the header `Gatehouse-Error`, which is its `code`; the provider’s never has it. Where the provider
+breaks off, or sends nothing for 30 seconds, your connection is closed before the end of the body. A call may last 15 minutes."""
+
+
+def _proxy() -> dict[str, Any]:
+    """The one address that takes any method; on the page it is told once."""
+    id = {"name": "id", "in": "path", "required": True, "description": "The connection’s id."}
+    path = {
+        "name": "path",
+        "in": "path",
+        "required": True,
+        "description": "Behind the base URI, with slashes; then the query.",
+    }
+    told = {
+        "summary": "Send a request through a connection",
+        "description": PROXIED,
+        "security": [{"api_key": [Scope.PROXY.value]}],
+        "parameters": [
+            id | {"schema": {"type": "string", "format": "uuid", "examples": [shapes.ID]}},
+            path | {"schema": {"type": "string", "examples": ["vendor/orders/v1/purchaseOrders?limit=1"]}},
+        ],
+    }
+    no_token = [code for code in NO_TOKEN if code != "no_access_token"]
+    own = failures((*ALWAYS, "not_found", "invalid_request", "too_large", *no_token))
+    for response in own.values():
+        response["headers"]["Gatehouse-Error"] = {"description": "The `code`.", "schema": {"type": "string"}}
+    verdict = {"description": "unauthorized or rate_limited.", "schema": {"type": "string"}}
+    passed = {"description": "The provider’s answer, as it came.", "headers": {"Gatehouse-Verdict": verdict}}
+    item: dict[str, Any] = {}
+    for method in ("get", "head", "post", "put", "patch", "delete", "options"):
+        item[method] = told | {"operationId": f"proxy_{method}", "responses": own | {"default": passed}}
+        if method not in ("get", "head", "options"):
+            item[method]["requestBody"] = {"description": "Any.", "content": {"*/*": {}}}
+    return item
+
+
+# Paths of plain views, which ninja does not know: {path below PREFIX: what makes its OpenAPI path item}.
+PLAIN: dict[str, Callable[[], dict[str, Any]]] = {"/connections/{id}/proxy/{path}": _proxy}
 RATE_HEADERS = {
     "RateLimit-Limit": "Requests a minute of this key, over all that use it.",
     "RateLimit-Remaining": "Requests left in this minute.",
@@ -82,7 +131,7 @@ def document(public_url: str) -> dict[str, Any]:
         item.pop("head", None)  # the same as get, without the body
         for operation in item.values():
             _complete(operation)
-    made["paths"] |= {PREFIX + path: item for path, item in PLAIN.items()}
+    made["paths"] |= {PREFIX + path: item() for path, item in PLAIN.items()}
     return made
 
 
@@ -130,13 +179,14 @@ def _sections(made: dict[str, Any]) -> Any:
     """Each operation as the page shows it."""
     schemas = made["components"]["schemas"]
     for path, item in made["paths"].items():
-        for method in item:
+        is_plain = path.removeprefix(PREFIX) in PLAIN
+        for method in list(item)[:1] if is_plain else item:
             operation = item[method]
             answer = operation["responses"].get("200", {}).get("content", {}).get("application/json", {})
             name = answer.get("schema", {}).get("$ref", "").rpartition("/")[2]
             yield {
                 "id": operation["operationId"],
-                "method": method.upper(),
+                "method": "ANY" if is_plain else method.upper(),
                 "path": path,
                 "summary": operation["summary"],
                 "paragraphs": operation.get("description", "").split("\n\n"),

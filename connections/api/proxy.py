@@ -70,8 +70,8 @@ class AsItCame(StreamingHttpResponse):
     is_as_it_came = True
 
 
-def connection_proxy(request: HttpRequest, id: str) -> AsItCame:
-    """Raises Problem, which its header tells from a provider's answer."""
+def connection_proxy(request: HttpRequest, id: str, path: str = "") -> AsItCame:
+    """`path` is decoded and so of no use. Raises Problem, which its header tells from a provider's answer."""
     try:
         return _passed(request, id)
     except (UploadError, CallerGoneError):  # nobody is there to read it

@@ -136,7 +136,7 @@ def patterns(under: list[Any] | None = None, prefix: str = "") -> Iterator[tuple
 
 def address(route: str) -> str:
     """The route with something in every place."""
-    somewhere = {"uuid": str(uuid.uuid4()), "slug": "http", "int": "1", "str": "something", "path": "some/thing"}
+    somewhere = {"uuid": str(uuid.uuid4()), "slug": "http", "int": "1", "str": "something", "anything": "some/thing"}
     return "/" + re.sub(r"<(?:(\w+):)?\w+>", lambda found: somewhere[found[1] or "str"], route)
 
 

@@ -36,6 +36,7 @@ def nightly(team: Team, alice: Membership) -> Integration:
 
 @pytest.fixture(scope="module")
 def served(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A gunicorn for the tests of one file, which commit what they write."""
     with django_db_blocker.unblock():
         running = Served(tmp_path_factory.mktemp("served"))
     running.start()
@@ -45,5 +46,6 @@ def served(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pyte
 
 @pytest.fixture
 def server() -> Iterator[Server]:
+    """A provider on loopback."""
     with api.running() as running:
         yield running

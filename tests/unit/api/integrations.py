@@ -42,7 +42,11 @@ def integration(
 ) -> Integration:
     """With a key of its own; all scopes where none is named. `fields` are written over the key's row."""
     key, text = api_keys.create(
-        by=Actor(team), name="Nightly import", scopes=scopes or Scope.values, connections=connections, rate_limit=rate_limit
+        by=Actor(team),
+        name="Nightly import",
+        scopes=scopes or Scope.values,
+        connections=connections,
+        rate_limit=rate_limit,
     )
     if fields:
         ApiKey.objects.filter(pk=key.pk).update(**fields)

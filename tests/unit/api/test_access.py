@@ -45,7 +45,11 @@ class TestEveryOperation:
         told = problem(others.call(method, path.format(id=good.pk)), 403, "forbidden")
         assert scope in told["detail"]
         (event,) = events("api_key.refuse")
-        assert (event.actor, event.object_id, event.address) == ("API key Nightly import", str(others.key.pk), "192.0.2.7")
+        assert (event.actor, event.object_id, event.address) == (
+            "API key Nightly import",
+            str(others.key.pk),
+            "192.0.2.7",
+        )
         assert event.detail == {"reason": f"scope {scope}", "unwritten": 0}
         assert event.user_agent == "nightly-import/2.1"
 
@@ -71,7 +75,9 @@ class TestEveryOperation:
         else:
             assert [item["name"] for item in answer.json()["items"]] == ["Another"]
 
-    def test_ends_with_the_key(self, method: str, path: str, scope: Scope, good: Connection, nightly: Integration) -> None:
+    def test_ends_with_the_key(
+        self, method: str, path: str, scope: Scope, good: Connection, nightly: Integration
+    ) -> None:
         address = path.format(id=good.pk)
         with time_machine.travel(timezone.now() + timedelta(days=2)):
             ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))

@@ -59,7 +59,9 @@ def test_a_connection_on_the_list_that_moved_to_another_team_is_not_seen(
     assert not sees(limited, good)
 
 
-def test_a_limited_key_whose_last_connection_is_deleted_does_not_become_one_for_all(team: Team, good: Connection) -> None:
+def test_a_limited_key_whose_last_connection_is_deleted_does_not_become_one_for_all(
+    team: Team, good: Connection
+) -> None:
     limited = integration(team, connections=[good])
     other = authorized(team)
     good.delete()
@@ -93,7 +95,15 @@ def test_it_tells_what_the_row_says(nightly: Integration, good: Connection) -> N
     assert lookup.moment(found.window_at) == key.window_at
     assert found.token_expires_at is not None and lookup.moment(found.token_expires_at) == good.grant.expires_at
     assert lookup.uuid(found.connection_id or "") == good.pk
-    names = ("application", "base_uri", "auth_type", "authorization_url", "token_location", "token_header", "token_scheme")
+    names = (
+        "application",
+        "base_uri",
+        "auth_type",
+        "authorization_url",
+        "token_location",
+        "token_header",
+        "token_scheme",
+    )
     assert [getattr(found, name) for name in names] == [getattr(good, name) for name in names]
 
 

@@ -119,7 +119,9 @@ def test_a_token_that_ends_too_soon_is_refreshed_first(
     assert refreshes(simulator) == 2
 
 
-@pytest.mark.parametrize(("left", "min_valid", "asked"), [(59, 30, 0), (59, 60, 1), (1800, 1700, 0), (1800, 1900, 1), (1, 0, 0)])
+@pytest.mark.parametrize(
+    ("left", "min_valid", "asked"), [(59, 30, 0), (59, 60, 1), (1800, 1700, 0), (1800, 1900, 1), (1, 0, 0)]
+)
 def test_how_long_it_must_still_be_good_is_the_callers_to_say(
     nightly: Integration, simulated: Connection, simulator: Simulator, left: int, min_valid: int, asked: int
 ) -> None:
@@ -131,7 +133,9 @@ def test_how_long_it_must_still_be_good_is_the_callers_to_say(
     assert refreshes(simulator) - before == asked
 
 
-@pytest.mark.parametrize("min_valid", ["-1", "3601", "x", "", "1.5", "1e3", "60s", "9" * 400, "0x10", "%00", "∞", "null"])
+@pytest.mark.parametrize(
+    "min_valid", ["-1", "3601", "x", "", "1.5", "1e3", "60s", "9" * 400, "0x10", "%00", "∞", "null"]
+)
 def test_a_min_valid_that_is_none_is_refused(nightly: Integration, good: Connection, min_valid: str) -> None:
     told = problem(nightly.get(f"/connections/{good.pk}/token?min_valid={min_valid}"), 422, "invalid_request")
     assert told["errors"][0]["field"] == "query.min_valid"
@@ -153,7 +157,11 @@ def test_client_credentials_get_their_first_token_when_somebody_asks(
 ) -> None:
     client = factories.oauth_client(team, secret_hosts=[simulator.host], secret_set_by=by.user)
     connection = factories.connection(
-        team, simulator.url, oauth_client=client, grant_type="client_credentials", scope="sellingpartnerapi::notifications"
+        team,
+        simulator.url,
+        oauth_client=client,
+        grant_type="client_credentials",
+        scope="sellingpartnerapi::notifications",
     )
     first = nightly.get(f"/connections/{connection.pk}/token").json()
     assert first["access_token"].startswith("Atza|")
