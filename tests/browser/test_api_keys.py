@@ -38,7 +38,7 @@ def test_a_key_is_made_copied_used_and_revoked(
     # By keyboard: the day and the connections come and go with what they belong to.
     make(page, "Order import")
     expect(page.get_by_label("Last day (UTC)")).to_be_hidden()
-    page.get_by_label("Ends").select_option("On a day")
+    page.get_by_label("Ends", exact=True).select_option("On a day")
     page.get_by_label("Last day (UTC)").fill("2055-12-31")
     page.get_by_label("All of the team").focus()
     page.keyboard.press("ArrowDown")
