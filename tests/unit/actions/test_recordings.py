@@ -138,7 +138,7 @@ def test_all_is_gone_after_a_day(team: Team, by: Actor, server: Server) -> None:
     calls.perform(connection, Request("GET", "/"), by=by)
 
     with time_machine.travel(timezone.now() + timedelta(hours=23, minutes=59)):
-        tasks.run_due()
+        tasks.prune()
         assert Recording.objects.kept().count() == 1
     with time_machine.travel(timezone.now() + timedelta(hours=24, seconds=1)):
         assert Recording.objects.kept().count() == 0  # before anything is cleared away
