@@ -51,12 +51,13 @@ _shares: dict[object, Share] = {}
 
 def spend(key_id: UUID | str, *, limit: int, window_at: datetime, window_taken: int) -> Rate:
     """Count one request. `limit` and the window are the key's row, read a moment ago."""
-    now = time.time()
     counted = int(window_at.timestamp() // MINUTE)
-    minute = max(int(now // MINUTE), counted)  # another machine's clock may be ahead
     share = _shares.get(key_id) or _remembered(key_id)
     with share.lock:
-        if share.minute < minute or share.limit != limit:
+        now = int(time.time())
+        mine = now // MINUTE
+        minute = counted if counted == mine + 1 else mine  # another machine's clock may be a little ahead
+        if share.minute not in (minute, mine + 1) or share.limit != limit:
             share.minute, share.limit, share.left, share.size, share.taken = minute, limit, 0, 0, 0
         if counted == share.minute:
             share.taken = max(share.taken, window_taken)
@@ -64,7 +65,7 @@ def spend(key_id: UUID | str, *, limit: int, window_at: datetime, window_taken: 
         if not is_exceeded:
             share.left -= 1
         remaining = share.left + max(0, limit - share.taken)
-        reset = max(1, (share.minute + 1) * MINUTE - int(now))
+        reset = max(1, (share.minute + 1) * MINUTE - now)
     return Rate(limit, 0 if is_exceeded else remaining, reset, is_exceeded)
 
 
@@ -74,10 +75,10 @@ def _take(key_id: UUID | str, share: Share) -> bool:
         left = share.limit - share.taken
         size = max(1, min(2 * share.size or share.limit // FIRST, left // MOST))
         window = datetime.fromtimestamp(share.minute * MINUTE, UTC)
-        end = window + timedelta(seconds=MINUTE)
-        is_new = Q(window_at__lt=window, rate_limit__gte=size)
+        end, far = window + timedelta(seconds=MINUTE), window + timedelta(seconds=2 * MINUTE)
+        is_new = (Q(window_at__lt=window) | Q(window_at__gte=far)) & Q(rate_limit__gte=size)
         fits = Q(window_at__gte=window, window_at__lt=end, window_taken__lte=F("rate_limit") - size)
-        counted = Case(When(window_at__gte=window, then=F("window_taken") + size), default=Value(size))
+        counted = Case(When(fits, then=F("window_taken") + size), default=Value(size))
         if ApiKey.objects.filter(is_new | fits, pk=key_id).update(window_at=window, window_taken=counted):
             share.left, share.size, share.taken = size, size, share.taken + size
             return True
@@ -85,9 +86,9 @@ def _take(key_id: UUID | str, share: Share) -> bool:
         if row is None:
             return False
         share.limit, window_at, taken = row
-        if window_at >= end:  # another machine's clock is ahead: its minute is this one
-            share.minute, share.size = int(window_at.timestamp() // MINUTE), 0
-        share.taken = taken if window_at >= window else 0
+        if end <= window_at < far:  # another machine's clock is ahead: its minute is this one
+            share.minute, share.size = share.minute + 1, 0
+        share.taken = taken if window <= window_at < far else 0
     return False
 
 
