@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from connections.actions import rate_limits
 from connections.models import ApiKey, Connection, Membership, Scope, Team
-from tests.conftest import ROOT
+from tests.server import ROOT
 from tests.unit.actions.moves import at_once
 from tests.unit.api.integrations import elsewhere, integration, problem
 

@@ -18,7 +18,7 @@ from django.db import connections as databases
 
 from connections.actions import connections, usage
 from connections.models import Actor, ApiKey, Connection, Event, Grant, Membership, Tally, Team, Usage
-from tests.conftest import ROOT
+from tests.server import ROOT
 from tests.unit.actions.moves import Thread, at_once, until
 from tests.unit.api.integrations import Integration, authorized, elsewhere, events, integration
 
