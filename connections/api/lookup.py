@@ -23,7 +23,7 @@ SELECT k.id, k.team_id, t.name, k.name, k.secret_hash, k.scopes, k.is_limited, k
   k.rate_limit, k.window_at, k.window_taken,
   c.id, c.application, c.base_uri, c.auth_type, c.authorization_url,
   c.token_location, c.token_header, c.token_scheme, c.token_param,
-  g.id, g.access_token, g.token_type, g.expires_at, g.generation
+  g.id, g.access_token, g.token_type, g.expires_at, g.refreshed_at, g.generation
 FROM connections_apikey k
 JOIN connections_team t ON t.id = k.team_id
 LEFT JOIN connections_connection c ON c.id = %s AND c.team_id = k.team_id AND (
@@ -66,6 +66,7 @@ class Found(NamedTuple):
     access_token: str | None
     token_type: str
     token_expires_at: datetime | None
+    refreshed_at: datetime | None
     generation: int
 
 

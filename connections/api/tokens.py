@@ -23,6 +23,7 @@ from connections.api.access import Caller
 from connections.api.problems import Problem, page
 from connections.models import Connection, Grant
 from connections.models.choices import AuthType
+from connections.models.grants import good_for
 from connections.sealing import Context, Sealed, SealError
 
 MIN_VALID = 60  # seconds, where nobody says how many
@@ -35,7 +36,8 @@ def read(request: HttpRequest, caller: Caller, *, min_valid: int) -> HttpRespons
     row = caller.row
     if row.grant_id and row.access_token and row.token_expires_at and row.auth_type == AuthType.OAUTH2:
         ends, now = lookup.moment(row.token_expires_at), timezone.now()
-        if (ends - now).total_seconds() >= min_valid:
+        fetched = row.refreshed_at and lookup.moment(row.refreshed_at)
+        if good_for(ends, fetched, now).total_seconds() >= max(min_valid, 1):
             place = Context(TABLE, "access_token", str(lookup.uuid(row.grant_id)))
             sealed = Sealed.stored(row.access_token, lambda: place)
             send = _send(row.application, row.base_uri, row.authorization_url, row.token_location, row.token_header,

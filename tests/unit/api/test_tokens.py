@@ -41,6 +41,17 @@ def refreshes(simulator: Simulator) -> int:
     return len(simulator.calls(TOKEN_PATH, "refresh_token"))
 
 
+def test_a_token_from_the_future_is_not_believed(
+    nightly: Integration, simulated: Connection, simulator: Simulator
+) -> None:
+    """The clock was put back after it was fetched: when it ends nobody can tell."""
+    Grant.objects.update(refreshed_at=timezone.now() + timedelta(hours=2), expires_at=timezone.now() + timedelta(hours=3))
+    before = refreshes(simulator)
+    for _ in range(2):
+        assert nightly.get(f"/connections/{simulated.pk}/token").status_code == 200
+    assert refreshes(simulator) == before + 1
+
+
 def test_it_gives_the_token_and_how_to_send_it(nightly: Integration, good: Connection) -> None:
     with time_machine.travel(good.grant.expires_at - timedelta(seconds=600.5), tick=False):
         answer = nightly.get(f"/connections/{good.pk}/token")
