@@ -29,6 +29,8 @@ def free_port() -> int:
 class Gatehouse:
     """One installation in `folder`. `static` may be shared by several: the files that collectstatic wrote."""
 
+    application = "connections.wsgi"
+
     def __init__(self, folder: Path, *, static: Path, simulator_url: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -52,7 +54,7 @@ class Gatehouse:
     def start(self) -> None:
         if not Path(self.environment["STATIC_ROOT"]).exists():
             self.manage("collectstatic", "--noinput")
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:connections.serving", "connections.wsgi"]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:connections.serving", self.application]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=subprocess.STDOUT
         )
