@@ -36,6 +36,8 @@ class Gatehouse:
     told, for instance DATABASE_URL or WEB_CONCURRENCY.
     """
 
+    application = "connections.wsgi"
+
     def __init__(self, folder: Path, *, static: Path, simulator_url: str, **environment: str) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -59,7 +61,7 @@ class Gatehouse:
     def start(self) -> None:
         if not Path(self.environment["STATIC_ROOT"]).exists():
             self.manage("collectstatic", "--noinput")
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:connections.serving", "connections.wsgi"]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:connections.serving", self.application]
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=self.environment, stdout=self.log, stderr=subprocess.STDOUT
         )

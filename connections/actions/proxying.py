@@ -20,6 +20,7 @@ from typing import Literal
 from connections import outbound
 from connections.actions import calls, outgoing, recordings, slots, verdicts
 from connections.actions.calls import Request
+from connections.actions.errors import GrantError
 from connections.actions.slots import CallError
 from connections.models import Actor, Connection
 from connections.outbound import OutboundError, Upload, UploadError
@@ -89,7 +90,7 @@ class Proxied:
         return outbound.Answer(stream.status, headers, body, stream.ms, stream.host)
 
     def drop(self) -> None:
-        """Another answer takes its place."""
+        """Another answer, or a failure, takes its place."""
         if self._tape:
             self._tape.received(self._stream.peek(PEEK))
         self._end()
@@ -124,6 +125,9 @@ def send(
                     continue
             if proxied.verdict == "rate_limited" and (wait := verdicts.retry_after(connection, answer)):
                 slots.pause(connection, wait)
+        except GrantError:
+            proxied.drop()  # the answer was one, and is recorded as such
+            raise
         except BaseException:
             proxied.close()
             raise

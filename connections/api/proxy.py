@@ -233,9 +233,10 @@ class _Body:
         yield b""  # lets the headers go out at once, before the first event of a stream
         try:
             yield from self._proxied
-        except (OutboundError, CallError, CallerGoneError) as error:
-            why = error.code if isinstance(error, OutboundError | CallError) else "the caller hung up"
-            log.warning("an answer through connection %s broke off: %s", self._connection.pk, why)
+        except (OutboundError, CallError) as error:
+            log.warning("an answer through connection %s broke off: %s", self._connection.pk, error.code)
+        except CallerGoneError:
+            pass
         else:
             return
         # The server takes this for a caller that is gone, and closes the connection without ending the body.

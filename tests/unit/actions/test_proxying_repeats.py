@@ -15,8 +15,9 @@ from django.utils import timezone
 from connections.actions import proxying, slots
 from connections.actions.errors import GrantError
 from connections.actions.proxying import PEEK, REPEATABLE, CallError, Request
-from connections.models import Actor, Grant, Slot, Team, Turn
+from connections.models import Actor, Connection, Grant, Slot, Team, Turn
 from connections.outbound import Upload
+from tests.conftest import Simulator
 from tests.unit.actions import api
 from tests.unit.actions.proxied import call, upload
 from tests.unit.oauth.loopback import Server
@@ -217,6 +218,32 @@ def test_amazons_403_is_about_the_token_only_where_it_says_so(
 
     assert len(server.asked) == (3 if repeats else 1)
     assert (got.status, got.body) == ((200, b"{}") if repeats else (403, said))
+
+
+def test_amazons_dead_token_is_replaced(authorized: Connection, simulator: Simulator, by: Actor) -> None:
+    """At the simulator, which answers as Amazon was recorded to."""
+    grant = Grant.objects.get()
+    grant.access_token = "Atza|ended-long-ago"
+    grant.save()
+    path = "/vendor/orders/v1/purchaseOrders?limit=1&includeDetails=false"
+
+    got = call(authorized, by, path=path)
+
+    assert (got.status, "payload" in json.loads(got.body), got.verdict) == (200, True, "")
+    statuses = [each["status"] for each in simulator.calls("/vendor/orders")]
+    assert statuses == [403, 200]
+
+
+def test_amazons_missing_role_is_passed_on(authorized: Connection, simulator: Simulator, by: Actor) -> None:
+    refusal = {
+        "errors": [{"code": "Unauthorized", "message": "Access to requested resource is denied.", "details": ""}]
+    }
+    simulator.fault(path="/vendor/orders/v1/purchaseOrders", status=403, times=9, body=refusal)
+
+    got = call(authorized, by, path="/vendor/orders/v1/purchaseOrders")
+
+    assert (got.status, json.loads(got.body), got.verdict) == (403, refusal, "")
+    assert len(simulator.calls("/vendor/orders")) == 1
 
 
 def test_a_field_of_a_success_may_say_not_authorized(team: Team, by: Actor, server: Server) -> None:

@@ -43,6 +43,10 @@ class Served(Gatehouse):
         return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+class Impatient(Served):
+    application = "tests.unit.api.impatient"
+
+
 @dataclass(frozen=True)
 class Told:
     status: int

@@ -7,6 +7,7 @@ import http.client
 import json
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from connections.actions import recordings
 from connections.models import Actor, Recording, Slot, Team
 from tests.unit.actions import api
 from tests.unit.actions.moves import at_once, until
-from tests.unit.api.served import Caller, Served, Told, plainly
+from tests.unit.api.served import Caller, Impatient, Served, Told, plainly
 from tests.unit.oauth.loopback import Server
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -213,6 +214,35 @@ def test_a_caller_that_breaks_off_its_upload_is_no_whole_request(caller: Caller,
     assert ended.wait(10)
     until(lambda: taken() == 0, "the slot")
     assert whole == []
+
+
+@pytest.mark.parametrize("who", ["does not send", "does not take"])
+def test_a_caller_that_stands_still_holds_nothing_for_ever(
+    tmp_path: Path, server: Server, team: Team, by: Actor, who: str
+) -> None:
+    running = Impatient(tmp_path)
+    running.start()
+    try:
+        caller = Caller(running, api.connection(team, server, concurrency=1), by)
+        began = threading.Event()
+
+        def respond(handler: Any) -> None:
+            with suppress(OSError, ValueError):
+                began.set()
+                for _ in handler.parts():
+                    pass
+                handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    handler.wfile.write(b"x" * 65536)
+
+        server.reads, server.respond = False, respond
+        length = 9 * MB if who == "does not send" else 2 * MB
+        wire = plainly(running, caller.head("POST", f"Content-Length: {length}"), b"x" * (2 * MB))
+        assert began.wait(10)
+        until(lambda: taken() == 0, "the slot")
+        wire.close()
+    finally:
+        running.stop()
 
 
 # Many at once

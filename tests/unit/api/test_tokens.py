@@ -45,7 +45,9 @@ def test_a_token_from_the_future_is_not_believed(
     nightly: Integration, simulated: Connection, simulator: Simulator
 ) -> None:
     """The clock was put back after it was fetched: when it ends nobody can tell."""
-    Grant.objects.update(refreshed_at=timezone.now() + timedelta(hours=2), expires_at=timezone.now() + timedelta(hours=3))
+    Grant.objects.update(
+        refreshed_at=timezone.now() + timedelta(hours=2), expires_at=timezone.now() + timedelta(hours=3)
+    )
     before = refreshes(simulator)
     for _ in range(2):
         assert nightly.get(f"/connections/{simulated.pk}/token").status_code == 200
