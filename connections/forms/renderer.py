@@ -15,7 +15,17 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import mark_safe
 
 Widget = dict[str, Any]  # what Widget.get_context puts under "widget"
-INPUTS = ("text", "password", "hidden", "number", "url", "email", "checkbox", "file", "input")  # radio is a group of them
+INPUTS = (
+    "text",
+    "password",
+    "hidden",
+    "number",
+    "url",
+    "email",
+    "checkbox",
+    "file",
+    "input",
+)  # radio is a group of them
 # What django/forms/field.html may be told besides the field.
 FIELD = {"beside": "", "below": "", "hint": ""}
 
