@@ -143,7 +143,7 @@ class ConnectionForm(PaneFields):
         fields["oauth_client"].error_messages["invalid_choice"] = "Choose one of your team’s clients."
         lenders = Connection.objects.visible_to(self.by).filter(application=application.slug, borrow_from=None)
         fields["borrow_from"] = forms.ModelChoiceField(
-            lenders.exclude(pk=self.instance.pk).order_by("name", "id"),
+            lenders.exclude(pk=self.instance.pk).only("name").order_by("name", "id"),
             label="Borrow concurrency from",
             required=False,
             empty_label="Nobody",
@@ -260,9 +260,12 @@ class ConnectionForm(PaneFields):
     def client(self) -> OAuthClient | None:
         """The client that is chosen, if it is one of the team's."""
         try:
-            return OAuthClient.objects.visible_to(self.by).filter(pk=uuid.UUID(self._value("oauth_client"))).first()
+            chosen = uuid.UUID(self._value("oauth_client"))
         except ValueError:
             return None
+        if self.instance.oauth_client_id == chosen:
+            return self.instance.oauth_client
+        return OAuthClient.objects.visible_to(self.by).filter(pk=chosen).first()
 
     def clean_authorization_url(self) -> str:
         url: str = self.cleaned_data["authorization_url"]

@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db import IntegrityError
 from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import mark_safe
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
@@ -27,12 +28,18 @@ from connections.forms.connections import ConnectionForm
 from connections.models import Connection
 from connections.models.choices import AuthType
 from connections.outbound import OutboundError
-from connections.views import pane, standing
+from connections.views import paging, pane, standing
 from connections.views.access import Request, manager, member
 from connections.views.compression import compressed
 from connections.views.sessions import session_secret
 
 PAGE = 50
+ADDRESS = "/address/"  # what stands for a row's own in its menu, which is drawn once for all rows
+# What a row of the list is told from; half of the others are JSON that would be read for nothing.
+LISTED = (
+    "name", "application", "base_uri", "authorization_url", "auth_type", "grant_type", "status", "status_since", "failure",
+    "updated_at", "last_used_at", "grant__authorized_at",
+)  # fmt: skip
 SAVED = "Saved."
 
 
@@ -41,10 +48,14 @@ SAVED = "Saved."
 @never_cache
 @require_safe
 def connections(request: Request) -> HttpResponse:
-    listed = Connection.objects.visible_to(request.actor).select_related("grant").order_by("name", "id")
-    page = Paginator(listed, PAGE).get_page(request.GET.get("page"))
-    for connection in page.object_list:
-        connection.problem, connection.notes = pane.problem_of(connection), standing.notes(connection)
+    listed = Connection.objects.visible_to(request.actor).select_related("grant").only(*LISTED)
+    page = paging.page(listed, request.GET, size=PAGE)
+    menu = render_to_string("connections/_row_actions.html", {"address": ADDRESS}) if request.actor.may_manage else ""
+    for connection in page.rows:
+        problem = pane.problem_of(connection)
+        connection.reason, connection.notes = problem.title if problem else "", standing.notes(connection)
+        connection.address = reverse("connection_edit", args=[connection.pk])
+        connection.menu = mark_safe(menu.replace(ADDRESS, connection.address))  # noqa: S308  a template with a path put in
     return render(
         request,
         "connections/connections.html" + pane.fragment(request, "connection-list"),

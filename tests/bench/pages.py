@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import html
 import http.client
 import re
@@ -50,8 +51,7 @@ class Browser:
     def _ask(self, method: str, url: str, body: bytes | None, headers: dict[str, str]) -> Answer:
         parts = urlsplit(url)
         path = parts.path + (f"?{parts.query}" if parts.query else "")
-        # What browsers send: whoever compresses is asked to.
-        sent = {"Accept-Encoding": "gzip, deflate, br, zstd", "Accept": "text/html"} | headers
+        sent = {"Accept-Encoding": "gzip", "Accept": "text/html"} | headers
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         began = time.perf_counter()
@@ -64,8 +64,10 @@ class Browser:
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
         head = sum(len(name) + len(value) + 4 for name, value in response.getheaders()) + len("HTTP/1.1 200 OK\r\n\r\n")
-        text = "" if response.headers.get("Content-Encoding") else content.decode()
-        return Answer(response.status, response.headers.get("Location", ""), text, seconds, head + len(content))
+        text = gzip.decompress(content) if response.headers.get("Content-Encoding") == "gzip" else content
+        return Answer(
+            response.status, response.headers.get("Location", ""), text.decode(), seconds, head + len(content)
+        )
 
 
 def csrf_token(page: str) -> str:

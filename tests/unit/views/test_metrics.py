@@ -24,8 +24,9 @@ TOKEN = "a-long-random-metrics-token"
 
 @pytest.fixture(autouse=True)
 def owner(alice: Membership, settings: Any) -> Membership:
-    """Gatehouse is set up."""
+    """Gatehouse is set up, and nothing has been counted."""
     settings.METRICS_TOKEN = ""
+    usage.forget()
     return alice
 
 
